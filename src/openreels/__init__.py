@@ -1,0 +1,1 @@
+"""openreels: the open implementation of SkyReels-V4."""

@@ -1,0 +1,1 @@
+"""Shared words: shapes on the one clock, requests, errors, seeds; no networks, no files."""

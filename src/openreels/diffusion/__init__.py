@@ -1,0 +1,1 @@
+"""The mathematics of flow matching; knows no network and no file."""

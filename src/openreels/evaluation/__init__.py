@@ -1,0 +1,1 @@
+"""StageBench: exact measurement from pixels and samples alone."""

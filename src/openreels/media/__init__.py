@@ -1,0 +1,1 @@
+"""Bytes to tensors and back; the only room that touches codecs."""

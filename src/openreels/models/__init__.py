@@ -1,0 +1,1 @@
+"""The networks, one folder each; folders do not import each other."""

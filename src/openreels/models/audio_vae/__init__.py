@@ -1,0 +1,1 @@
+"""Stereo waveform to audio latents and back."""

@@ -1,0 +1,1 @@
+"""The twin video and audio transformer."""

@@ -1,0 +1,1 @@
+"""The prompt encoder that both branches share."""

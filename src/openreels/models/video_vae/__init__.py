@@ -1,0 +1,1 @@
+"""Pixels to video latents and back, causal in time."""

@@ -1,0 +1,1 @@
+"""Ready flows: components, generate."""

@@ -1,0 +1,1 @@
+"""The Stage world: procedural scenes with exact truth."""

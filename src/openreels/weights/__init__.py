@@ -1,0 +1,1 @@
+"""Checkpoints: safetensors with the config inside, loaded strictly."""
