@@ -1,0 +1,72 @@
+"""What rooms promise one another: encoders, autoencoders, denoisers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from torch import Tensor
+
+from openreels.core.arrays import (
+    AudioLatents,
+    Context,
+    ContextMask,
+    PerSample,
+    Pixels,
+    VideoLatents,
+    Waveform,
+)
+from openreels.core.joint import Joint
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A piece of text in a message."""
+
+    text: str
+    """UTF-8 text, any length; the encoder keeps what fits its budget."""
+
+
+Part: TypeAlias = TextPart
+"""One part of a message to the prompt encoder."""
+Message: TypeAlias = Sequence[Part]
+"""The parts of one prompt, in order."""
+
+
+class Conditioner(Protocol):
+    """Turns messages into context tokens; frozen while the transformer trains (sec. 3.1)."""
+
+    def encode(self, messages: Sequence[Message]) -> tuple[Context, ContextMask]:
+        """Encode one message a sample, padded to the longest; True marks real tokens."""
+        ...
+
+
+class VideoCodec(Protocol):
+    """Pixels to normalised latents and back."""
+
+    def encode(self, pixels: Pixels) -> VideoLatents:
+        """Encode ``4k + 1`` frames in [-1, 1]."""
+        ...
+
+    def decode(self, latents: VideoLatents) -> Pixels:
+        """Decode to ``4 (f - 1) + 1`` frames in [-1, 1]."""
+        ...
+
+
+class AudioCodec(Protocol):
+    """Stereo waveform to normalised latents and back."""
+
+    def encode(self, waveform: Waveform) -> AudioLatents:
+        """Encode a multiple of 1024 samples."""
+        ...
+
+    def decode(self, latents: AudioLatents) -> Waveform:
+        """Decode to 1024 samples a token."""
+        ...
+
+
+class Denoiser(Protocol):
+    """Predicts the velocity of both modalities; an absent modality is None in and None out."""
+
+    def __call__(self, noisy: Joint[Tensor | None], sigma: PerSample) -> Joint[Tensor | None]:
+        """Velocity (noise - clean) at noise level ``sigma`` in (0, 1], a value a sample."""
+        ...
