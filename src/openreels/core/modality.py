@@ -15,6 +15,6 @@ class BranchInput:
     for audio the ``c`` channels of one token."""
     positions: Float[Tensor, "b n a"]
     """Video ``(seconds, row, column)``, audio ``(seconds,)``. Rows and columns count latent cells
-    (the centre of a patch, so it may be fractional); seconds may be negative (references, eq. 9)."""
+    (the centre of a patch, so may be fractional); seconds may be negative (references, eq. 9)."""
     attendable: Bool[Tensor, "b n"] | None = None
     """True where a token may be attended; None means all. Padding is False and hides nothing."""
