@@ -1,0 +1,164 @@
+"""The table of tasks. A new task is a row here; the doors and the trainer read the table."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from openreels.conditioning.masks import draw_known
+from openreels.core.shapes import ClipShape
+
+Source = Literal["none", "stills", "clip"]
+"""Where given latents come from: nowhere, still images, or the source clip itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One row of the table: what it needs, what is given and what is generated (sec. 3.2)."""
+
+    name: str
+    """Name of the task, as in requests, recipes and reports."""
+    summary: str
+    """One line for help texts."""
+    pattern: str
+    """How the given part lies in the clip: one of ``masks.PATTERNS``."""
+    source: Source = "none"
+    """Where the given latents come from."""
+    needs: tuple[str, ...] = ()
+    """Request fields that must be set for this task."""
+    allows: tuple[str, ...] = ()
+    """Request fields besides ``needs`` that may be set; fields of no task are always allowed."""
+    video: bool = True
+    """Whether the video branch runs."""
+    sound: bool = True
+    """Whether the audio branch runs when the request wants sound."""
+    single_frame: bool = False
+    """Whether the result is one picture."""
+
+
+_ROWS = (
+    Task(name="t2av", summary="a clip with sound from a prompt", pattern="nothing"),
+    Task(name="t2v", summary="a silent clip from a prompt", pattern="nothing", sound=False),
+    Task(name="t2a", summary="sound from a prompt", pattern="nothing", video=False),
+    Task(
+        name="t2i",
+        summary="a picture from a prompt",
+        pattern="nothing",
+        sound=False,
+        single_frame=True,
+    ),
+    Task(
+        name="first",
+        summary="a clip that starts with an image",
+        pattern="first",
+        source="stills",
+        needs=("first_frame",),
+    ),
+    Task(
+        name="last",
+        summary="a clip that ends with an image",
+        pattern="last",
+        source="stills",
+        needs=("last_frame",),
+    ),
+    Task(
+        name="first_last",
+        summary="a clip between two images",
+        pattern="first_last",
+        source="stills",
+        needs=("first_frame", "last_frame"),
+    ),
+    Task(
+        name="keyframes",
+        summary="a clip through images at given seconds",
+        pattern="keyframes",
+        source="stills",
+        needs=("keyframes",),
+        allows=("first_frame", "last_frame"),
+    ),
+    Task(
+        name="extend",
+        summary="more of a clip, after its end",
+        pattern="prefix",
+        source="clip",
+        needs=("extend",),
+    ),
+    Task(
+        name="extend_before",
+        summary="more of a clip, before its start",
+        pattern="suffix",
+        source="clip",
+        needs=("extend", "extend_before"),
+    ),
+    Task(
+        name="inpaint_fixed",
+        summary="a clip with a fixed region made anew",
+        pattern="fixed_region",
+        source="clip",
+        needs=("edit", "edit_region"),
+        allows=("keep_audio",),
+    ),
+    Task(
+        name="inpaint_moving",
+        summary="a clip with a moving region made anew",
+        pattern="moving_region",
+        source="clip",
+        needs=("edit", "edit_region"),
+        allows=("keep_audio",),
+    ),
+    Task(
+        name="inpaint_image",
+        summary="a picture with a region made anew",
+        pattern="fixed_region",
+        source="clip",
+        needs=("edit", "edit_region"),
+        sound=False,
+        single_frame=True,
+    ),
+    Task(
+        name="outpaint",
+        summary="a clip with more picture around it",
+        pattern="centre",
+        source="clip",
+        needs=("edit",),
+        allows=("edit_region", "keep_audio"),
+    ),
+)
+
+TASKS: dict[str, Task] = {row.name: row for row in _ROWS}
+"""Every task by name."""
+
+
+def task_named(name: str) -> Task:
+    """Look up a task.
+
+    Args:
+        name: Name of a row.
+
+    Returns:
+        The row.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    if name not in TASKS:
+        raise ValueError(f"a task must be one of {', '.join(TASKS)}, got {name!r}")
+    return TASKS[name]
+
+
+def training_known(
+    task: str, shape: ClipShape, generator: torch.Generator
+) -> Bool[Tensor, "F H W"]:
+    """Draw a random pixel mask for a task.
+
+    Args:
+        task: Name of a row.
+        shape: Size of the clip; one frame for a picture.
+        generator: Source of the draw.
+
+    Returns:
+        True where the pixel is given; ``masks.latent_known`` turns it into latents.
+    """
+    return draw_known(task_named(task).pattern, shape, generator)

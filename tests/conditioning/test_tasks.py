@@ -1,0 +1,24 @@
+import pytest
+import torch
+
+from openreels.conditioning import masks, tasks
+from openreels.conditioning.masks import latent_known
+from openreels.core.seeding import generator
+from openreels.core.shapes import ClipShape
+
+SHAPE = ClipShape(num_frames=17, height=64, width=64)
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_every_task_draws_a_mask_of_its_pattern(name):
+    task = tasks.TASKS[name]
+    shape = ClipShape(num_frames=1, height=64, width=64) if task.single_frame else SHAPE
+    known = tasks.training_known(name, shape, generator(0, name))
+    assert known.shape == (shape.num_frames, 64, 64)
+    assert torch.equal(known, masks.draw_known(task.pattern, shape, generator(0, name)))
+    assert latent_known(known[None]).any() == (task.source != "none")
+
+
+def test_an_unknown_task_is_refused():
+    with pytest.raises(ValueError, match="a task must be one of t2av"):
+        tasks.task_named("dance")
