@@ -131,7 +131,7 @@ def video_latents_from(
     Returns:
         Latents of ``c`` channels.
     """
-    return unpatchify(tokens, patch, grid)
+    return unpatchify(tokens, grid=grid, patch=patch)
 
 
 def audio_latents_from(tokens: Float[Tensor, "b n p"]) -> AudioLatents:
