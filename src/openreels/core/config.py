@@ -1,195 +1,224 @@
-"""Strict JSON in and out for frozen dataclass configs: nothing unknown, nothing of a wrong type."""
+"""Frozen dataclasses to strict JSON and back, for requests, recipes and checkpoints.
+
+Unknown, missing and wrongly typed values are refused with the full path of the field; nothing is
+converted in silence except a whole number where a fraction is asked for, and a list to a tuple.
+"""
 
 import dataclasses
+import json
 import math
-from collections.abc import Mapping, Sequence
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
-JsonValue = Any
-"""What ``json.loads`` gives: dict, list, str, int, float, bool or None."""
+MAX_JSON_CHARS = 1_000_000
+"""Longest JSON text that is parsed; a request or a config is a few thousand characters."""
 
 
-def to_json(obj: object) -> dict[str, JsonValue]:
-    """Turn a config dataclass into plain JSON values, every field written out.
+def to_dict(record: object) -> dict[str, Any]:
+    """Turn a dataclass into what ``json.dumps`` accepts: dicts, lists, numbers, text, None.
 
     Args:
-        obj: A dataclass instance; its fields are scalars, tuples, lists, string-keyed dicts and
-            further dataclasses.
+        record: A dataclass instance; nested dataclasses, tuples and dicts are followed.
 
     Returns:
-        A dict that ``json.dumps`` accepts and ``from_json`` reads back to an equal object.
+        A new dict with every field, in the order of the dataclass.
 
     Raises:
-        ValueError: If ``obj`` is not a dataclass or a value inside it has no JSON form.
+        ValueError: If ``record`` is not a dataclass instance.
     """
-    if not dataclasses.is_dataclass(obj) or isinstance(obj, type):
-        raise ValueError(f"only a dataclass instance can be written as a config, got {obj!r}")
-    return _dump(obj, type(obj).__name__)
+    if not dataclasses.is_dataclass(record) or isinstance(record, type):
+        raise ValueError(f"a dataclass instance is needed, got {type(record).__name__}")
+    return {field.name: _plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
 
-def _dump(value: object, path: str) -> JsonValue:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return {f.name: _dump(getattr(value, f.name), f"{path}.{f.name}") for f in fields if f.init}
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[str, object]", value)
-        return {key: _dump(item, f"{path}.{key}") for key, item in pairs.items()}
-    if isinstance(value, tuple | list):
-        items = cast("Sequence[object]", value)
-        return [_dump(item, f"{path}[{i}]") for i, item in enumerate(items)]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{path} must be finite to be written as JSON, got {value}")
-    if value is None or isinstance(value, str | int | float):
-        return value
-    raise ValueError(
-        f"{path} must be a number, string, tuple, dict or dataclass to be written as JSON, "
-        f"got {type(value).__name__}"
-    )
+def to_json(record: object) -> str:
+    """Write a dataclass as indented JSON; the inverse of ``from_json``.
+
+    Raises:
+        ValueError: If ``record`` is not a dataclass instance or holds a number that is not finite.
+    """
+    return json.dumps(to_dict(record), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def from_json(cls: type[T], data: JsonValue, *, complete: bool = False) -> T:
-    """Build a config dataclass from JSON values, refusing whatever does not fit.
-
-    Supports nested (also generic) dataclasses, tuples, lists, string-keyed dicts, ``Literal``,
-    unions and ``None``. A whole number is taken where a float is asked; nothing else is converted.
+def from_json(cls: type[T], text: str, *, allow_missing: bool = False) -> T:
+    """Parse JSON text into a dataclass, strictly.
 
     Args:
         cls: The dataclass to build.
-        data: What ``json.loads`` gave.
-        complete: Refuse missing fields even where the class has a default, as a weights file must:
-            a default that changes later would silently change the network.
+        text: A JSON object.
+        allow_missing: Whether a field with a default may be left out.
 
     Returns:
         An instance of ``cls``.
 
     Raises:
-        ValueError: Naming the full path of the field that is unknown, missing, of a wrong type, or
-            that the class itself refuses.
+        ValueError: If the text is not JSON, or as ``from_dict`` does.
     """
-    return _parse_dataclass(cls, data, cls.__name__, complete)
-
-
-def _kind(value: object) -> str:
-    return "null" if value is None else f"{type(value).__name__} {value!r}"
-
-
-def _parse_dataclass(cls: Any, data: JsonValue, path: str, complete: bool) -> Any:  # noqa: ANN401 any type
-    origin = get_origin(cls) or cls
-    if not isinstance(data, Mapping):
-        raise ValueError(f"{path} must be an object of {origin.__name__}, got {_kind(data)}")
-    pairs = cast("Mapping[str, JsonValue]", data)
-    hints = get_type_hints(origin)
-    variables = dict(zip(getattr(origin, "__parameters__", ()), get_args(cls), strict=False))
-    fields = {field.name: field for field in dataclasses.fields(origin) if field.init}
-    unknown = [key for key in pairs if key not in fields]
-    if unknown:
+    if len(text) > MAX_JSON_CHARS:
         raise ValueError(
-            f"{path}.{unknown[0]} is not a field of {origin.__name__}; remove it, "
-            f"or use one of: {', '.join(fields)}"
+            f"the JSON of a {cls.__name__} may have {MAX_JSON_CHARS} characters, got {len(text)}; "
+            "check that it is the right file"
         )
-    missing = [
-        name
-        for name, field in fields.items()
-        if name not in pairs and (complete or not _has_default(field))
-    ]
-    if missing:
-        raise ValueError(f"{path}.{missing[0]} is missing; {origin.__name__} needs it")
-    values = {
-        name: _parse(variables.get(hints[name], hints[name]), item, f"{path}.{name}", complete)
-        for name, item in pairs.items()
-    }
     try:
-        return origin(**values)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+        data = json.loads(text, object_pairs_hook=_unique_keys)
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"a {cls.__name__} must be written as JSON, got text that fails at line {error.lineno}"
+            f", column {error.colno} ({error.msg}); correct it there"
+        ) from error
+    except RecursionError as error:
+        raise ValueError(f"the JSON of a {cls.__name__} is nested too deeply") from error
+    return from_dict(cls, data, allow_missing=allow_missing)
 
 
-def _has_default(field: dataclasses.Field[Any]) -> bool:
-    missing = dataclasses.MISSING
-    return field.default is not missing or field.default_factory is not missing
+def from_dict(cls: type[T], data: object, *, path: str = "", allow_missing: bool = False) -> T:
+    """Build a dataclass from plain values, strictly.
+
+    Args:
+        cls: The dataclass to build.
+        data: A mapping of field names to plain values.
+        path: Where ``data`` is in the whole document, for messages; empty at the top.
+        allow_missing: Whether a field with a default may be left out.
+
+    Returns:
+        An instance of ``cls``.
+
+    Raises:
+        ValueError: Naming the full path of the first field that is unknown, missing or of the
+            wrong type.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"{path or cls.__name__} must be a JSON object, got {_kind(data)}")
+    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}  # type: ignore[arg-type]
+    for name in data:
+        if name not in fields:
+            raise ValueError(
+                f"{_join(path, str(name))} is not a field of {cls.__name__}; "
+                f"its fields are {', '.join(fields)}"
+            )
+    hints = get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in data:
+            values[name] = _parse(hints[name], data[name], _join(path, name), allow_missing)
+        elif not (allow_missing and _has_default(field)):
+            raise ValueError(f"{_join(path, name)} is missing; {cls.__name__} needs it")
+    return cls(**values)
 
 
-def _parse(hint: Any, value: JsonValue, path: str, complete: bool) -> Any:  # noqa: ANN401 any type
-    origin = get_origin(hint)
-    if hint is Any:
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return to_dict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, bool | int | float | str):
         return value
+    raise ValueError(f"{type(value).__name__} cannot be written as JSON; use plain values")
+
+
+def _parse(kind: object, value: object, path: str, allow_missing: bool) -> object:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        return _parse_union(get_args(kind), value, path, allow_missing)
     if origin is Literal:
-        if not any(value == word and type(value) is type(word) for word in get_args(hint)):
-            words = ", ".join(repr(word) for word in get_args(hint))
-            raise ValueError(f"{path} must be one of {words}; got {_kind(value)}")
-        return value
-    if origin in {Union, UnionType}:
-        return _parse_union(hint, value, path, complete)
-    if dataclasses.is_dataclass(origin or hint):
-        return _parse_dataclass(hint, value, path, complete)
-    if (origin or hint) in {tuple, list, Sequence}:
-        return _parse_sequence(hint, value, path, complete)
-    if (origin or hint) in {dict, Mapping}:
-        return _parse_dict(hint, value, path, complete)
-    return _parse_scalar(hint, value, path)
+        if isinstance(value, str | int | None) and value in get_args(kind):
+            return value
+        choices = ", ".join(str(choice) for choice in get_args(kind))
+        raise ValueError(f"{path} must be one of {choices}, got {value!r}")
+    if origin in (tuple, list):
+        return _parse_sequence(kind, value, path, allow_missing)
+    if origin is dict:
+        return _parse_dict(kind, value, path, allow_missing)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return from_dict(kind, value, path=path, allow_missing=allow_missing)
+    return _parse_scalar(kind, value, path)
 
 
-def _parse_scalar(hint: Any, value: JsonValue, path: str) -> Any:  # noqa: ANN401 any type
-    if hint in {None, NoneType}:
-        if value is not None:
-            raise ValueError(f"{path} must be null, got {_kind(value)}")
-        return None
-    if hint not in {str, int, float, bool}:
-        raise ValueError(f"{path} has type {hint}, which a config cannot hold; use plain types")
-    if hint is float and type(value) is int:
+def _parse_scalar(kind: object, value: object, path: str) -> object:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if type(value) is not hint:
-        raise ValueError(f"{path} must be of type {hint.__name__}, got {_kind(value)}")
-    if hint is float and not math.isfinite(value):
-        raise ValueError(f"{path} must be finite, got {value}")
+    right = value is None if kind in (None, types.NoneType) else type(value) is kind
+    if not right:
+        raise ValueError(f"{path} must be {_NAMES.get(kind, kind)}, got {_kind(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{path} must be a finite number, got {value}")
     return value
 
 
-def _parse_union(hint: Any, value: JsonValue, path: str, complete: bool) -> Any:  # noqa: ANN401 any type
-    members = get_args(hint)
-    if value is None and NoneType in members:
+def _parse_union(kinds: tuple[Any, ...], value: object, path: str, allow_missing: bool) -> object:
+    if value is None and types.NoneType in kinds:
         return None
-    errors: list[str] = []
-    for member in members:
-        if member is NoneType:
-            continue
+    kinds = tuple(kind for kind in kinds if kind is not types.NoneType)
+    if len(kinds) == 1:
+        return _parse(kinds[0], value, path, allow_missing)
+    for kind in kinds:
         try:
-            return _parse(member, value, path, complete)
-        except ValueError as error:
-            errors.append(str(error))
-    raise ValueError(" or ".join(errors))
+            return _parse(kind, value, path, allow_missing)
+        except ValueError:
+            continue
+    names = " or ".join(str(_NAMES.get(kind, kind)) for kind in kinds)
+    raise ValueError(f"{path} must be {names}, got {_kind(value)}")
 
 
-def _parse_sequence(hint: Any, value: JsonValue, path: str, complete: bool) -> Any:  # noqa: ANN401 any type
-    kind = list if (get_origin(hint) or hint) is list else tuple
+def _parse_sequence(kind: object, value: object, path: str, allow_missing: bool) -> object:
     if not isinstance(value, list | tuple):
         raise ValueError(f"{path} must be a list, got {_kind(value)}")
-    items = cast("Sequence[JsonValue]", value)
-    args = get_args(hint) or (Any, ...)
-    if kind is list or args[-1] is ... or get_origin(hint) is not tuple:
-        hints = [args[0]] * len(items)
-    else:
-        hints = [arg for arg in args if arg != ()]
-        if len(items) != len(hints):
-            raise ValueError(f"{path} must have {len(hints)} items, got {len(items)}")
-    parsed = [
-        _parse(item_hint, item, f"{path}[{i}]", complete)
-        for i, (item_hint, item) in enumerate(zip(hints, items, strict=True))
+    kinds = get_args(kind)
+    if get_origin(kind) is list or (len(kinds) == 2 and kinds[1] is Ellipsis):
+        kinds = (kinds[0],) * len(value)
+    if len(value) != len(kinds):
+        raise ValueError(f"{path} must have {len(kinds)} entries, got {len(value)}")
+    items = [
+        _parse(item_kind, item, f"{path}[{index}]", allow_missing)
+        for index, (item_kind, item) in enumerate(zip(kinds, value, strict=True))
     ]
-    return kind(parsed)
+    return items if get_origin(kind) is list else tuple(items)
 
 
-def _parse_dict(hint: Any, value: JsonValue, path: str, complete: bool) -> dict[str, Any]:  # noqa: ANN401 any type
+def _parse_dict(kind: object, value: object, path: str, allow_missing: bool) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError(f"{path} must be an object, got {_kind(value)}")
-    pairs = cast("Mapping[str, JsonValue]", value)
-    key_hint, item_hint = get_args(hint) or (str, Any)
+        raise ValueError(f"{path} must be a JSON object, got {_kind(value)}")
+    item_kind = get_args(kind)[1]
     return {
-        _parse(key_hint, key, f"{path} key", complete): _parse(
-            item_hint, item, f"{path}.{key}", complete
-        )
-        for key, item in pairs.items()
+        str(key): _parse(item_kind, item, _join(path, str(key)), allow_missing)
+        for key, item in value.items()
     }
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in data:
+            raise ValueError(f"{key} is written twice in one JSON object; keep one of them")
+        data[key] = value
+    return data
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    return (
+        field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+    )
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"the text {value[:40]!r}"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    return "a list" if isinstance(value, list | tuple) else "an object"
