@@ -117,9 +117,9 @@ def rewrite_header(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"config": {"width": 3, "depth": 2, "heads": 1}}, "LinearConfig.heads is not a field"),
-        ({"config": {"width": 3}}, "LinearConfig.depth is missing"),
-        ({"config": {"width": "3", "depth": 2}}, "LinearConfig.width must be of type int"),
+        ({"config": {"width": 3, "depth": 2, "heads": 1}}, "heads is not a field of LinearConfig"),
+        ({"config": {"width": 3}}, "depth is missing"),
+        ({"config": {"width": "3", "depth": 2}}, "width must be a whole number"),
         ({"config": {"width": 3, "depth": 3}}, r"missing keys: layers\.2\.bias"),
         ({"network": "other"}, "unknown network 'other'"),
         ({"network": None}, "no openreels network"),

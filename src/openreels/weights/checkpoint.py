@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from openreels.core.config import from_json, to_json
+from openreels.core.config import from_dict, to_dict
 from openreels.core.errors import CheckpointError
 from openreels.models.registry import NETWORKS, config_class, name_of, network_class
 from openreels.weights.tensors import as_dtype, read_header, read_tensors, write_tensors
@@ -61,7 +61,7 @@ def save_network(
     header = {
         "format": FORMAT,
         "network": name,
-        "config": to_json(getattr(network, "config", None)),
+        "config": to_dict(getattr(network, "config", None)),
         "metadata": dict(metadata or {}),
     }
     own = network.state_dict()
@@ -124,7 +124,7 @@ def load_network(
     if not issubclass(cls, kind):
         raise CheckpointError(f"{path} must hold a {kind.__name__}, it holds a {cls.__name__}")
     try:
-        config = from_json(config_class(header.network), header.config, complete=True)
+        config = from_dict(config_class(header.network), header.config)
     except ValueError as error:
         raise CheckpointError(f"the config in {path} does not fit: {error}") from error
     with torch.random.fork_rng(devices=[]):  # initial values are overwritten: draw none for others
