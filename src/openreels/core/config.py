@@ -154,6 +154,8 @@ def _parse_union(kinds: tuple[Any, ...], value: object, path: str, allow_missing
     if value is None and types.NoneType in kinds:
         return None
     kinds = tuple(kind for kind in kinds if kind is not types.NoneType)
+    if set(kinds) == {int, float}:
+        return _parse_scalar(float, value, path)
     if len(kinds) == 1:
         return _parse(kinds[0], value, path, allow_missing)
     for kind in kinds:
