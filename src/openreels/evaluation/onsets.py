@@ -83,6 +83,8 @@ def detect_onsets(
     padded = torch.nn.functional.pad(levels, (settings.span, 0), value=settings.floor_db)
     rise = (levels - padded[:, : levels.shape[1]]).clamp_min(0).mean(0)
     radius = max(1, round(settings.separation_s * SAMPLE_RATE_HZ / _HOP))
+    # A sound that the end of the clip cuts off looks like a click there.
+    rise[-_WINDOW // _HOP :] = 0
     peak = torch.nn.functional.max_pool1d(rise[None], 2 * radius + 1, 1, radius)[0]
     found = ((rise == peak) & (rise >= settings.rise_db)).nonzero().flatten().tolist()
     onsets: list[Onset] = []
