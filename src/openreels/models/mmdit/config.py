@@ -1,0 +1,76 @@
+"""The numbers that make an MMDiT."""
+
+from dataclasses import dataclass
+
+from openreels.nn.modulation import ModulationKind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MMDiTConfig:
+    """Twin branches of the same width, depth and heads (sec. 3.1); sizes are not disclosed.
+
+    Raises:
+        ValueError: If sizes do not divide or do not add up.
+    """
+
+    width: int
+    """Channels of a token, in both branches and of text; a multiple of ``num_heads``."""
+    num_heads: int
+    """Attention heads."""
+    num_dual: int
+    """Blocks whose text has parameters of its own (M of the paper); they come first."""
+    num_single: int
+    """Blocks whose text shares the parameters of its branch (N of the paper); at least 1."""
+    mlp_width: int
+    """Hidden channels of the feed-forward part."""
+    video_in: int
+    """Channels of a video token, ``patch * patch * (2c + 1)`` for ``Concat(V, I, M)`` (eq. 7)."""
+    video_out: int
+    """Channels of a video velocity token, ``patch * patch * c``."""
+    audio_channels: int
+    """Channels of an audio token, in and out."""
+    context_width: int
+    """Channels of a prompt token."""
+    rope_widths: tuple[int, int, int]
+    """Channels of a head turned by time, row and column; even, sum to the head width. Audio, and
+    the attention between branches, turn the whole head by time."""
+    time_scale: float
+    """Rotary units a second, > 0: the fastest pair turns one radian a unit."""
+    time_theta: float
+    """Base of the time frequencies, >= 1; the slowest pair turns once in about 2 pi theta units."""
+    space_theta: float
+    """Base of the row and column frequencies, >= 1; a unit is a latent cell."""
+    modulation: ModulationKind
+    """Noise level into blocks: ``table`` (one layer and a table a block) or ``linear`` (a layer a
+    block)."""
+
+    def __post_init__(self) -> None:
+        if self.width % self.num_heads:
+            raise ValueError(
+                f"width must be a multiple of num_heads, got {self.width} and {self.num_heads}"
+            )
+        if sum(self.rope_widths) != self.head_width or any(w % 2 for w in self.rope_widths):
+            raise ValueError(
+                f"rope_widths must be even and sum to the head width {self.head_width}, "
+                f"got {self.rope_widths}"
+            )
+        if self.num_dual < 0 or self.num_single < 1:
+            raise ValueError(
+                f"num_dual must be at least 0 and num_single at least 1, got {self.num_dual} and "
+                f"{self.num_single}: after a last dual block the text would go nowhere"
+            )
+        if self.time_scale <= 0 or min(self.time_theta, self.space_theta) < 1:
+            raise ValueError(
+                f"time_scale must be positive and thetas at least 1, got {self.time_scale}, "
+                f"{self.time_theta} and {self.space_theta}"
+            )
+
+    @property
+    def head_width(self) -> int:
+        """Channels of a head."""
+        return self.width // self.num_heads
+
+    @property
+    def depth(self) -> int:
+        """Blocks of a branch: M + N."""
+        return self.num_dual + self.num_single

@@ -1,0 +1,244 @@
+"""The twin MMDiT of SkyReels-V4 (arXiv 2602.21818, sec. 3.1) and its initialisation."""
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from openreels.core.arrays import Context, ContextMask, PerSample
+from openreels.core.joint import Joint
+from openreels.core.modality import BranchInput
+from openreels.models.mmdit.block import (
+    NUM_SUBLAYERS,
+    NUM_TEXT_SUBLAYERS,
+    Block,
+    Hidden,
+    Surroundings,
+)
+from openreels.models.mmdit.config import MMDiTConfig
+from openreels.nn.attention import key_mask
+from openreels.nn.embedding import SigmaEmbedding
+from openreels.nn.modulation import AdaLN, Modulation, modulate
+from openreels.nn.norm import layer_norm
+from openreels.nn.rope import rotary_table
+
+ZERO_INITIALISED = {"modulation", "text_modulation", "head"}
+"""Modules whose weights start at zero, wherever they stand."""
+
+
+class Head(nn.Module):
+    """Tokens to velocities, after a last adaLN."""
+
+    def __init__(self, width: int, num_channels: int) -> None:
+        super().__init__()
+        self.modulation = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, num_channels)
+
+    def forward(
+        self, tokens: Float[Tensor, "b n w"], features: Float[Tensor, "b w"]
+    ) -> Float[Tensor, "b n p"]:
+        """Normalise, modulate and project."""
+        shift, scale = self.modulation(features).unsqueeze(1).chunk(2, dim=-1)
+        return self.out(modulate(layer_norm(tokens), AdaLN(shift, 1 + scale, scale)))
+
+
+class Branch(nn.Module):
+    """Everything that one modality owns."""
+
+    def __init__(self, config: MMDiTConfig, *, num_in: int, num_out: int) -> None:
+        super().__init__()
+        width, kind = config.width, config.modulation
+        self.token_in = nn.Linear(num_in, width)
+        self.context_in = nn.Linear(config.context_width, width)
+        self.modulation = Modulation(
+            width, num_blocks=config.depth, num_sublayers=NUM_SUBLAYERS, kind=kind
+        )
+        self.text_modulation = Modulation(
+            width, num_blocks=config.num_dual, num_sublayers=NUM_TEXT_SUBLAYERS, kind=kind
+        )
+        self.blocks = nn.ModuleList([
+            Block(config, dual=index < config.num_dual) for index in range(config.depth)
+        ])
+        self.head = Head(width, num_out)
+
+    def enter(self, tokens: Float[Tensor, "b m p"], context: Context) -> Hidden:
+        """Bring tokens and prompt to the width of the branch."""
+        return Hidden(self.token_in(tokens), self.context_in(layer_norm(context)))
+
+    def modulations(self, features: Float[Tensor, "b w"]) -> list[tuple[list[AdaLN], list[AdaLN]]]:
+        """Modulations of tokens and text by block; single blocks share theirs with the text."""
+        tokens = self.modulation(features)
+        text = self.text_modulation(features)
+        return list(zip(tokens, text + tokens[len(text) :], strict=True))
+
+
+class MMDiT(nn.Module):
+    """Predict the velocity of video and audio together.
+
+    Twin branches run the same blocks side by side. In every block each branch attends over its
+    tokens and its copy of the prompt, reads the prompt again, then audio reads video and video
+    reads the audio that just did (eq. 5). A branch whose input is None is not run, and neither is
+    the reading of it.
+
+    Not given by the paper: the prompt enters each branch through a parameter-free layer norm and a
+    linear layer; the noise embedding is shared by the branches.
+
+    Args:
+        config: Sizes.
+        generator: CPU source of the initial weights; None takes the global one.
+    """
+
+    def __init__(self, config: MMDiTConfig, *, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.sigma_embedding = SigmaEmbedding(config.width)
+        self.video = Branch(config, num_in=config.video_in, num_out=config.video_out)
+        self.audio = Branch(config, num_in=config.audio_channels, num_out=config.audio_channels)
+        initialise(self, generator)
+
+    def forward(
+        self,
+        inputs: Joint[BranchInput | None],
+        context: Context,
+        context_mask: ContextMask,
+        sigma: PerSample,
+    ) -> Joint[Float[Tensor, "b n p"] | None]:
+        """Predict velocities, a token for a token.
+
+        Args:
+            inputs: Tokens and positions of each branch; None for a branch that is absent.
+            context: Prompt tokens of the frozen encoder, the same for both branches.
+            context_mask: True where a prompt token may be attended; padding changes nothing.
+            sigma: Noise level in [0, 1] of each sample, the same for both branches (eq. 6).
+
+        Returns:
+            Velocity (noise - clean) of every token, ``video_out`` and ``audio_channels`` wide;
+            None for an absent branch. What stands at tokens that may not be attended is undefined.
+
+        Raises:
+            ValueError: If both branches are absent or a token has the wrong width.
+        """
+        self._check(inputs, context)
+        features = self.sigma_embedding(sigma)
+        visible = None if bool(context_mask.all()) else context_mask
+        around = inputs.map(lambda one: None if one is None else self._look(one, context, visible))
+        video, video_ada = self._enter(self.video, inputs.video, context, features)
+        audio, audio_ada = self._enter(self.audio, inputs.audio, context, features)
+
+        for index in range(self.config.depth):
+            see, hear = self.video.blocks[index], self.audio.blocks[index]
+            if video is not None:
+                ada, text_ada = video_ada[index]
+                video = see.read_text(video, around.video, ada=ada, text_ada=text_ada)
+            if audio is not None:
+                ada, text_ada = audio_ada[index]
+                audio = hear.read_text(audio, around.audio, ada=ada, text_ada=text_ada)
+            if video is not None and audio is not None:
+                both = (around.audio, around.video)
+                audio = hear.read_partner(audio, video, both, audio_ada[index][0][2])
+                video = see.read_partner(video, audio, both[::-1], video_ada[index][0][2])
+            if video is not None:
+                ada, text_ada = video_ada[index]
+                video = see.think(video, ada=ada, text_ada=text_ada)
+            if audio is not None:
+                ada, text_ada = audio_ada[index]
+                audio = hear.think(audio, ada=ada, text_ada=text_ada)
+
+        return Joint(
+            None if video is None else self.video.head(video.tokens, features),
+            None if audio is None else self.audio.head(audio.tokens, features),
+        )
+
+    def _enter(
+        self,
+        branch: Branch,
+        given: BranchInput | None,
+        context: Context,
+        features: Float[Tensor, "b w"],
+    ) -> tuple[Hidden | None, list[tuple[list[AdaLN], list[AdaLN]]]]:
+        if given is None:
+            return None, []
+        return branch.enter(given.tokens, context), branch.modulations(features)
+
+    def _look(
+        self, given: BranchInput, context: Context, visible: Bool[Tensor, "b n"] | None
+    ) -> Surroundings:
+        config = self.config
+        units = given.positions.float() * given.positions.new_tensor(
+            [config.time_scale, 1.0, 1.0][: given.positions.shape[-1]]
+        )
+        clock = rotary_table(units[..., :1], [config.head_width], [config.time_theta])
+        if units.shape[-1] == 1:
+            own = clock
+        else:
+            thetas = [config.time_theta, config.space_theta, config.space_theta]
+            own = rotary_table(units, config.rope_widths, thetas)
+        origin = torch.ones(*context.shape[:2], *own.shape[2:], dtype=own.dtype, device=own.device)
+        joint = None
+        if visible is not None or given.attendable is not None:
+            parts = [
+                torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if seen is None else seen
+                for x, seen in ((given.tokens, given.attendable), (context, visible))
+            ]
+            joint = torch.cat(parts, dim=1)
+        return Surroundings(
+            rotary=torch.cat([own, origin], dim=1),
+            clock=clock,
+            joint_keys=key_mask(joint),
+            token_keys=key_mask(given.attendable),
+            text_keys=key_mask(visible),
+        )
+
+    def _check(self, inputs: Joint[BranchInput | None], context: Context) -> None:
+        config = self.config
+        if inputs.video is None and inputs.audio is None:
+            raise ValueError("at least one branch must be present, got None for both")
+        for name, given, num_channels, num_axes in (
+            ("video", inputs.video, config.video_in, 3),
+            ("audio", inputs.audio, config.audio_channels, 1),
+        ):
+            if given is None:
+                continue
+            got = (given.tokens.shape[-1], given.positions.shape[-1])
+            if got != (num_channels, num_axes):
+                raise ValueError(
+                    f"{name} tokens must have {num_channels} channels and {num_axes} position "
+                    f"axes, got {got[0]} and {got[1]}"
+                )
+        if context.shape[-1] != config.context_width:
+            raise ValueError(
+                f"context must have {config.context_width} channels, got {context.shape[-1]}"
+            )
+
+
+def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw the initial weights of an MMDiT; on the meta device there is nothing to draw.
+
+    ====================================  =====================================================
+    parameters                            rule
+    ====================================  =====================================================
+    linear weights                        normal, standard deviation ``1 / sqrt(inputs)``
+    linear biases                         0
+    head norms (QK)                       1
+    modulation weights, biases, tables    0: shift 0, scale 1, gate 0, so a block is the identity
+    velocity heads                        0: the first prediction is 0
+    ====================================  =====================================================
+
+    Not given by the paper: all of it; zero gates are those of DiT (arXiv 2212.09748).
+
+    Args:
+        network: Any module made of the parts above.
+        generator: CPU source of the draws; None takes the global one.
+    """
+    for name, parameter in network.named_parameters():
+        if parameter.is_meta:
+            continue
+        parts = name.split(".")
+        with torch.no_grad():
+            if parts[-1] == "bias" or ZERO_INITIALISED & set(parts):
+                parameter.zero_()
+            elif parts[-2].endswith("_norm"):
+                parameter.fill_(1.0)
+            else:
+                parameter.normal_(0.0, 1 / math.sqrt(parameter.shape[1]), generator=generator)

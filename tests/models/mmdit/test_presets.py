@@ -1,0 +1,37 @@
+from fractions import Fraction
+
+import pytest
+import torch
+
+from openreels.core.shapes import AUDIO_TOKENS_PER_S, ClipShape, latent_time_s, token_time_s
+from openreels.models.mmdit.model import MMDiT
+from openreels.models.mmdit.presets import PRESETS, large_5b, stage
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("tiny", 139_752),
+        ("stage", 12_549_344),
+        ("5b", 15_016_525_928),
+        ("14b", 44_030_174_824),
+    ],
+)
+def test_parameter_counts(name, count):
+    with torch.device("meta"):
+        network = MMDiT(PRESETS[name]())
+    assert sum(parameter.numel() for parameter in network.parameters()) == count
+
+
+def test_clock_of_the_large_presets_counts_video_latents_as_in_the_paper():
+    clip = ClipShape(num_frames=81, height=480, width=832)
+    assert (clip.num_latent_frames, clip.num_audio_tokens) == (21, 218)
+    units = Fraction(large_5b().time_scale)
+    assert [units * latent_time_s(index) for index in range(21)] == list(range(21))
+    # The paper scales audio by 21/218; in real time 218 tokens are 20.25 latents, 81 / 4.
+    assert abs(float(units * token_time_s(218)) - 81 / 4) < 1e-2
+    assert abs(21 / 218 - float(units / AUDIO_TOKENS_PER_S)) * 218 < 0.76
+
+
+def test_clock_of_stage_counts_audio_tokens():
+    assert stage().time_scale * float(token_time_s(43)) == pytest.approx(43)

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from openreels.nn.modulation import AdaLN, Modulation, add_gated, modulate
+
+
+def test_closed_forms():
+    tokens, update = torch.randn(2, 5, 4), torch.randn(2, 5, 4)
+    ada = AdaLN(torch.randn(2, 1, 4), torch.randn(2, 1, 4), torch.randn(2, 1, 4))
+    assert torch.allclose(modulate(tokens, ada), tokens * ada.scale + ada.shift)
+    assert torch.allclose(add_gated(tokens, update, ada), tokens + ada.gate * update)
+
+
+@pytest.mark.parametrize("kind", ["table", "linear"])
+def test_every_block_and_sublayer_has_its_own_values(kind):
+    layer = Modulation(4, num_blocks=3, num_sublayers=2, kind=kind)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter)
+    blocks = layer(torch.randn(2, 4))
+    assert [len(block) for block in blocks] == [2, 2, 2]
+    values = [part for block in blocks for ada in block for part in ada]
+    assert all(value.shape == (2, 1, 4) for value in values)
+    assert len({value[0, 0, 0].item() for value in values}) == len(values)
+
+
+@pytest.mark.parametrize("kind", ["table", "linear"])
+def test_zero_parameters_leave_the_identity(kind):
+    layer = Modulation(4, num_blocks=2, num_sublayers=1, kind=kind)
+    for parameter in layer.parameters():
+        torch.nn.init.zeros_(parameter)
+    ada = layer(torch.randn(2, 4))[1][0]
+    tokens = torch.randn(2, 3, 4)
+    assert torch.equal(modulate(tokens, ada), tokens)
+    assert torch.equal(add_gated(tokens, torch.randn(2, 3, 4), ada), tokens)
+
+
+def test_a_table_costs_one_layer_for_all_blocks():
+    def count(kind, blocks):
+        layer = Modulation(4, num_blocks=blocks, num_sublayers=2, kind=kind)
+        return sum(parameter.numel() for parameter in layer.parameters())
+
+    assert count("table", 5) - count("table", 4) == 2 * 3 * 4
+    assert count("linear", 5) - count("linear", 4) == 2 * 3 * (4 * 4 + 4)
