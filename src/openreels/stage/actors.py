@@ -26,7 +26,7 @@ COLOUR_VALUES: dict[Colour, Colour3] = {
 ACTOR_LIGHTS: dict[TimeOfDay, Colour3] = {
     "day": (1.0, 1.0, 1.0),
     "dusk": (0.98, 0.90, 0.86),
-    "night": (0.74, 0.76, 0.86),
+    "night": (0.80, 0.81, 0.90),
 }
 """Factor on the actors; milder than on the place, so that colours can still be told."""
 
@@ -131,14 +131,14 @@ def _wood(at: Surface, base: Tensor) -> tuple[Tensor, Tensor | float]:
     diffuse, _ = _lit(at)
     grain = 0.5 + 0.5 * torch.sin(8.5 * at.v + 1.6 * torch.sin(1.9 * at.u + 0.6))
     timber = torch.tensor((0.62, 0.44, 0.26), dtype=base.dtype, device=base.device)
-    dark = mix(base * 0.62, timber.view(1, 3, 1, 1) * 0.8, 0.35)
+    dark = mix(base * 0.66, timber.view(1, 3, 1, 1) * 0.8, 0.30)
     return mix(base * 0.96, dark, 0.75 * grain) * (0.66 + 0.42 * diffuse), 1.0
 
 
 def _metal(at: Surface, base: Tensor) -> tuple[Tensor, Tensor | float]:
     diffuse, half = _lit(at)
     band = 0.5 + 0.5 * torch.sin(4.2 * (at.up + 0.25 * at.across) + 0.3)
-    colour = mix(base * 0.52, mix(base, torch.ones_like(base), 0.32), band)
+    colour = mix(base * 0.58, mix(base, torch.ones_like(base), 0.22), band)
     return colour * (0.84 + 0.26 * diffuse) + 0.70 * half**18, 1.0
 
 
@@ -146,9 +146,9 @@ def _glass(at: Surface, base: Tensor) -> tuple[Tensor, Tensor | float]:
     _, half = _lit(at)
     rim = at.slope**3
     below = (-at.facing * at.slope).clamp(0, 1)
-    colour = base * (0.80 + 0.25 * below) + 0.30 * rim
+    colour = base * (0.84 + 0.24 * below) + 0.26 * rim
     shine = half**14 * step(at.facing * at.slope - 0.28, 0.35)
-    return colour + 0.85 * shine, 0.60 + 0.36 * torch.maximum(rim, shine)
+    return colour + 0.85 * shine, 0.68 + 0.30 * torch.maximum(rim, shine)
 
 
 _MATERIALS: dict[Material, Callable[[Surface, Tensor], tuple[Tensor, Tensor | float]]] = {

@@ -24,7 +24,7 @@ RADII: dict[Size, float] = {"small": 0.203, "medium": 0.297, "large": 0.406}
 """Radius of the ball of that size: 6.5, 9.5 and 13 pixels at a short side of 64."""
 RESTITUTIONS: dict[Material, float] = {"rubber": 0.8, "wood": 0.42, "metal": 0.52, "glass": 0.6}
 """Speed after a contact with the floor over the speed before it."""
-DENSITIES: dict[Material, float] = {"rubber": 1.0, "wood": 0.8, "metal": 3.0, "glass": 1.8}
+DENSITIES: dict[Material, float] = {"rubber": 1.0, "wood": 0.8, "metal": 2.0, "glass": 1.5}
 """Relative density; decides the masses of a collision."""
 
 _Outline = tuple[tuple[tuple[float, float], ...], float]
@@ -60,8 +60,8 @@ def radius(actor: Actor) -> float:
 
 
 def mass(actor: Actor) -> float:
-    """Mass of an actor: density times volume, in arbitrary units."""
-    return DENSITIES[actor.material] * RADII[actor.size] ** 3
+    """Mass of an actor: density times the area of its disc, in arbitrary units."""
+    return DENSITIES[actor.material] * RADII[actor.size] ** 2
 
 
 def reach(actor: Actor, direction: tuple[float, float]) -> float:
@@ -91,6 +91,9 @@ def floor_y(scene: Scene, lane: int = 0) -> float:
 
 
 def lane_of(scene: Scene, actor: int) -> int:
-    """The lane an actor stands in; partners of a collision share one."""
-    partner = scene.actors[actor].partner
-    return actor if partner is None else min(actor, partner)
+    """The lane an actor stands in: the smaller in front, partners of a collision in one lane."""
+    depths = [(RADII[other.size], number) for number, other in enumerate(scene.actors)]
+    for number, other in enumerate(scene.actors):
+        if other.partner is not None:
+            depths[number] = max(depths[number], depths[other.partner])
+    return sorted(set(depths)).index(depths[actor])

@@ -25,6 +25,8 @@ ROLL_SPEED = 1.3
 SPIN_SPEED = 5.0
 DRIFT_SPEED = 0.16
 POST_RESTITUTION = 0.9
+PAIR_RESTITUTION = 0.4
+"""The same at the posts behind two actors that collide; the two come to rest after a few rounds."""
 REST_SPEED = 0.35
 """A bounce slower than this stays on the floor."""
 ROLL_REST_SPEED = 0.1
@@ -252,7 +254,7 @@ def _collide(scene: Scene, left: int, right: int) -> tuple[Track, Track]:
         else:
             which = event - 1
             xs[which], speed = ends[which], abs(vs[which])
-            vs[which] *= -POST_RESTITUTION
+            vs[which] *= -PAIR_RESTITUTION
             mark(which, "post", speed)
     lane = lane_of(scene, left)
     posts = tuple(

@@ -177,7 +177,7 @@ def _solo(dice: _Dice, looks: _Looks, slot: tuple[int, int], settings: WorldSett
     action = _SOLO[dice.below(len(_SOLO))]
     direction: Direction = "right" if dice.below(2) else "left"
     sign = 1.0 if direction == "right" else -1.0
-    tempo, phase, height = dice.uniform(0.7, 1.4), dice.uniform(0, 0.2), dice.uniform()
+    tempo, phase, height = dice.uniform(0.7, 1.4), dice.uniform(0, 0.15), dice.uniform()
     half_width, half_height = half_size(settings.aspect_ratio)
     bare = {"direction": direction, "tempo": tempo, "phase_s": phase, "start_x": 0.0}
     body = _actor(looks, action=action, height=0.0, **bare)
@@ -191,15 +191,15 @@ def _solo(dice: _Dice, looks: _Looks, slot: tuple[int, int], settings: WorldSett
     elif action == "spin":
         height, lead, trail = 0.25 + 0.35 * height, 0.0, 0.0
     elif action == "roll":
-        height = 0.3 + 0.35 * height
+        height = 0.3 + (0.35 if slot[1] == 1 else 0.15) * height
         lead, trail = height + 0.08, 0.08
     else:
-        height = 0.45 + 0.3 * height
-        lead, trail = 0.3, height
+        height = (0.45 + 0.3 * height) * (1.0 if slot[1] == 1 else 0.75)
+        lead, trail = 0.2, height
     low, high = (trail, lead) if sign > 0 else (lead, trail)
     low, high = low + side, high + side
     middle = (-1 + (2 * slot[0] + 1) / slot[1]) * half_width
-    x = middle + (low - high) / 2 + dice.uniform(-0.5, 0.5) * half_width / slot[1]
+    x = middle + (low - high) / 2 + dice.uniform(-0.5, 0.5) * half_width / slot[1] ** 2
     least, most = -half_width + low, half_width - high
     x = min(max(x, least), most) if least < most else (least + most) / 2
     return _actor(looks, action=action, height=height, **(bare | {"start_x": x / half_width}))
