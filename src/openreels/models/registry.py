@@ -38,6 +38,10 @@ NETWORKS: dict[str, NetworkEntry] = {
         config="openreels.models.mmdit.config:MMDiTConfig",
         network="openreels.models.mmdit.model:MMDiT",
     ),
+    "probe": NetworkEntry(
+        config="openreels.models.probe.config:ProbeConfig",
+        network="openreels.models.probe.model:StageProbe",
+    ),
 }
 """Every network that has weights, by the name written into its files."""
 

@@ -1,0 +1,1 @@
+"""The measuring instruments of StageBench: trained detectors, not part of the model."""
