@@ -1,0 +1,164 @@
+"""The prompt encoder: words in, tokens out that know what belongs to what."""
+
+from collections.abc import Sequence
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from openreels.core.arrays import Context, ContextMask
+from openreels.core.protocols import Message
+from openreels.models.text_encoder.config import PromptEncoderConfig
+from openreels.models.text_encoder.tokenizer import HashedPrompts, HashTokenizer
+
+_ROPE_THETA = 1000.0
+
+
+class PromptEncoder(nn.Module):
+    """Encodes prompts for both branches; frozen while the transformer trains (sec. 3.1).
+
+        text -> words -> rows of the table          b n
+             -> weighted sums of rows               b n d
+             -> depth x (attention, feed-forward)   b n d
+             -> layer norm                          b n d, zeros where padded
+
+    Implements ``core.protocols.Conditioner``.
+    """
+
+    def __init__(self, config: PromptEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.tokenizer = HashTokenizer(config)
+        self.table = nn.Parameter(torch.randn(config.num_buckets, config.width))
+        self.empty = nn.Parameter(torch.randn(config.width))
+        self.norm_in = nn.LayerNorm(config.width)
+        self.blocks = nn.ModuleList(EncoderBlock(config) for _ in range(config.depth))
+        self.norm_out = nn.LayerNorm(config.width)
+
+    def encode(self, messages: Sequence[Message]) -> tuple[Context, ContextMask]:
+        """Encode one message a sample.
+
+        Args:
+            messages: Parts of each prompt; the texts of one message are read as one.
+
+        Returns:
+            Tokens (zeros where padded) and True for the real ones, padded to the longest prompt.
+        """
+        return self.encode_text([" ".join(part.text for part in message) for message in messages])
+
+    def encode_text(self, texts: Sequence[str]) -> tuple[Context, ContextMask]:
+        """Encode plain prompts.
+
+        Args:
+            texts: One prompt a sample; case and punctuation change nothing. An empty one gives
+                one learned token.
+
+        Returns:
+            As ``encode``, without gradients.
+        """
+        with torch.no_grad():
+            prompts = self.tokenizer(texts).to(self.table.device)
+            return self(prompts), prompts.attendable
+
+    def forward(self, prompts: HashedPrompts) -> Context:
+        """Encode hashed prompts, with gradients.
+
+        Args:
+            prompts: What the tokenizer gives, on the device of the weights.
+
+        Returns:
+            Tokens, zeros where padded.
+        """
+        vectors = functional.embedding_bag(
+            prompts.rows,
+            self.table,
+            prompts.starts,
+            mode="sum",
+            per_sample_weights=prompts.weights.to(self.table.dtype),
+        )
+        tokens = functional.embedding(prompts.words.clamp(min=0), vectors)
+        is_empty = rearrange(prompts.words == -1, "b n -> b n 1")
+        tokens = self.norm_in(torch.where(is_empty, self.empty, tokens))
+        turns = rope_turns(tokens.shape[1], self.config.head_width).to(tokens)
+        for block in self.blocks:
+            tokens = block(tokens, prompts.attendable, turns)
+        return self.norm_out(tokens) * rearrange(prompts.attendable, "b n -> b n 1")
+
+
+class EncoderBlock(nn.Module):
+    """Attention over the words of a prompt, then a feed-forward part; both added to the tokens."""
+
+    def __init__(self, config: PromptEncoderConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_heads
+        width, hidden = config.width, config.width * config.mlp_ratio
+        self.norm_attention = nn.LayerNorm(width)
+        self.to_qkv = nn.Linear(width, 3 * width)
+        self.to_out = nn.Linear(width, width)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+
+    def forward(
+        self,
+        tokens: Float[Tensor, "b n d"],
+        attendable: Bool[Tensor, "b n"],
+        turns: Float[Tensor, "2 n e"],
+    ) -> Float[Tensor, "b n d"]:
+        """Mix the words of each prompt.
+
+        Args:
+            tokens: Words.
+            attendable: True for real words; no word looks at the others.
+            turns: Cosines and sines of the word order.
+
+        Returns:
+            New tokens.
+        """
+        parts = rearrange(
+            self.to_qkv(self.norm_attention(tokens)),
+            "b n (three k e) -> three b k n e",
+            three=3,
+            k=self.num_heads,
+        )
+        mask = rearrange(attendable, "b n -> b 1 1 n")
+        mixed = functional.scaled_dot_product_attention(
+            rotate(parts[0], turns), rotate(parts[1], turns), parts[2], attn_mask=mask
+        )
+        tokens = tokens + self.to_out(rearrange(mixed, "b k n e -> b n (k e)"))
+        return tokens + self.mlp(self.norm_mlp(tokens))
+
+
+def rope_turns(num_tokens: int, head_width: int) -> Float[Tensor, "2 n e"]:
+    """Cosines and sines that turn queries and keys by their place in the prompt.
+
+    Implements Su et al. 2021 (arXiv 2104.09864), with base 1000 as prompts are short.
+
+    Args:
+        num_tokens: Words.
+        head_width: Width of a head, even.
+
+    Returns:
+        Cosines, then sines; each frequency twice along the last axis.
+    """
+    exponents = torch.arange(0, head_width, 2, dtype=torch.float32) / head_width
+    angles = torch.outer(torch.arange(num_tokens, dtype=torch.float32), _ROPE_THETA**-exponents)
+    angles = torch.cat([angles, angles], dim=-1)
+    return torch.stack([angles.cos(), angles.sin()])
+
+
+def rotate(
+    heads: Float[Tensor, "b k n e"], turns: Float[Tensor, "2 n e"]
+) -> Float[Tensor, "b k n e"]:
+    """Turn queries or keys by their place.
+
+    Args:
+        heads: Queries or keys.
+        turns: From ``rope_turns``.
+
+    Returns:
+        The same, turned.
+    """
+    first, second = heads.chunk(2, dim=-1)
+    return heads * turns[0] + torch.cat([-second, first], dim=-1) * turns[1]

@@ -1,0 +1,17 @@
+"""Ready sizes of the prompt encoder; all ours."""
+
+from dataclasses import replace
+
+from openreels.models.text_encoder.config import PromptEncoderConfig
+
+
+def stage() -> PromptEncoderConfig:
+    """The shipped encoder: 192 wide, 3 layers, 64 words."""
+    return PromptEncoderConfig()
+
+
+def tiny() -> PromptEncoderConfig:
+    """For tests: 32 wide, 1 layer, 24 words."""
+    return replace(
+        stage(), width=32, depth=1, num_heads=2, mlp_ratio=2, num_buckets=512, max_tokens=24
+    )

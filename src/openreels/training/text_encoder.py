@@ -1,0 +1,291 @@
+"""Training of the prompt encoder on the captions of the Stage world."""
+
+import json
+import logging
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from openreels.models.text_encoder import presets
+from openreels.models.text_encoder.config import PromptEncoderConfig
+from openreels.models.text_encoder.model import PromptEncoder
+from openreels.training.text_captions import (
+    ABSENT,
+    ACTOR_SLOTS,
+    MAX_ACTORS,
+    NUM_SLOTS,
+    SCENE_SLOTS,
+    CaptionBatch,
+    Noise,
+    caption_batch,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextRecipe:
+    """How the prompt encoder is trained; all ours."""
+
+    encoder: PromptEncoderConfig = field(default_factory=presets.stage)
+    """The network."""
+    seed: int = 11
+    """Seed of weights and captions."""
+    num_steps: int = 2400
+    """Optimiser steps of the whole schedule."""
+    num_scenes: int = 48
+    """Scenes a step, even; each gives two captions."""
+    learning_rate: float = 1.5e-3
+    """Peak of the cosine schedule."""
+    warmup_steps: int = 100
+    """Steps of linear growth before it."""
+    weight_decay: float = 0.01
+    """Of AdamW."""
+    contrast_weight: float = 0.5
+    """Weight of the contrastive loss beside the slot loss."""
+    temperature: float = 0.1
+    """Of the contrastive loss."""
+    log_every: int = 25
+    """Steps between lines of the log."""
+    save_every: int = 250
+    """Steps between saved states."""
+    noise: Noise = field(default_factory=Noise)
+    """How captions are spoilt."""
+
+
+class SlotReader(nn.Module):
+    """Reads every slot from the tokens with one attention, so that the tokens do the binding.
+
+    One query a slot; the classes of an attribute are shared by all actors. Used in training and
+    measurement only.
+    """
+
+    def __init__(self, width: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.queries = nn.Parameter(torch.randn(NUM_SLOTS, width) / math.sqrt(width))
+        self.to_keys_values = nn.Linear(width, 2 * width)
+        self.norm = nn.LayerNorm(width)
+        names = (ACTOR_SLOTS | SCENE_SLOTS).items()
+        self.heads = nn.ModuleDict({name: nn.Linear(width, len(v) + 1) for name, v in names})
+
+    def forward(
+        self, tokens: Float[Tensor, "b n d"], attendable: Bool[Tensor, "b n"]
+    ) -> list[Float[Tensor, "b _"]]:
+        """Read the slots.
+
+        Args:
+            tokens: Of the encoder.
+            attendable: True for real tokens.
+
+        Returns:
+            Scores of the classes of each slot, in the order of ``slot_labels``.
+        """
+        keys, values = rearrange(
+            self.to_keys_values(tokens), "b n (two k e) -> two b k n e", two=2, k=self.num_heads
+        )
+        queries = rearrange(self.queries, "s (k e) -> 1 k s e", k=self.num_heads)
+        found = functional.scaled_dot_product_attention(
+            queries.expand(len(tokens), -1, -1, -1),
+            keys,
+            values,
+            attn_mask=rearrange(attendable, "b n -> b 1 1 n"),
+        )
+        found = self.norm(rearrange(found, "b k s e -> b s (k e)"))
+        names = list(ACTOR_SLOTS) * MAX_ACTORS + list(SCENE_SLOTS)
+        return [self.heads[name](found[:, slot]) for slot, name in enumerate(names)]
+
+
+def pool(tokens: Float[Tensor, "b n d"], attendable: Bool[Tensor, "b n"]) -> Float[Tensor, "b d"]:
+    """Mean token of each prompt, at unit length; dot products compare meanings.
+
+    Args:
+        tokens: Of the encoder, zeros where padded.
+        attendable: True for real tokens.
+
+    Returns:
+        Unit vectors.
+    """
+    return functional.normalize(tokens.sum(1) / attendable.sum(1, keepdim=True), dim=-1)
+
+
+def slot_loss(
+    scores: list[Float[Tensor, "b _"]], labels: Int[Tensor, "b slots"]
+) -> Float[Tensor, ""]:
+    """Mean cross entropy over the slots that exist.
+
+    Args:
+        scores: Of the reader.
+        labels: Of the captions.
+
+    Returns:
+        Nats a slot.
+    """
+    losses = [
+        functional.cross_entropy(score, labels[:, slot], ignore_index=ABSENT, reduction="sum")
+        for slot, score in enumerate(scores)
+    ]
+    return torch.stack(losses).sum() / (labels != ABSENT).sum().clamp(min=1)
+
+
+def contrast_loss(
+    pooled: Float[Tensor, "b d"], conflicts: Bool[Tensor, "b b"], temperature: float
+) -> Float[Tensor, ""]:
+    """Pull two captions of a scene together and push captions of other scenes away.
+
+    Implements the loss of Chen et al. 2020 (arXiv 2002.05709), with only those captions as
+    negatives that contradict: "a red ball" is no negative of "a red wooden ball".
+
+    Args:
+        pooled: Unit vectors; row ``i`` and row ``i + b / 2`` are of the same scene.
+        conflicts: True where two captions contradict.
+        temperature: > 0; smaller looks at the nearest negatives only.
+
+    Returns:
+        Nats a caption.
+    """
+    count = len(pooled)
+    partner = (torch.arange(count) + count // 2) % count
+    allowed = conflicts.clone()
+    allowed[torch.arange(count), partner] = True
+    scores = (pooled @ pooled.T / temperature).masked_fill(~allowed, -torch.inf)
+    return functional.cross_entropy(scores, partner)
+
+
+class TextTrainer:
+    """The encoder, its reader and their optimiser; one step at a time, resumable."""
+
+    def __init__(self, recipe: TextRecipe) -> None:
+        self.recipe = recipe
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.encoder = PromptEncoder(recipe.encoder)
+            self.reader = SlotReader(recipe.encoder.width, recipe.encoder.num_heads)
+        self.parameters = [*self.encoder.parameters(), *self.reader.parameters()]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=recipe.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=recipe.weight_decay,
+        )
+        self.step_index = 0
+
+    def learning_rate(self) -> float:
+        """Of this step: linear growth, then half a cosine down to 2 %."""
+        recipe = self.recipe
+        warm = min(1.0, (self.step_index + 1) / max(recipe.warmup_steps, 1))
+        done = min(1.0, self.step_index / recipe.num_steps)
+        return recipe.learning_rate * warm * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
+
+    def losses(self, batch: CaptionBatch) -> dict[str, Tensor]:
+        """Losses of a batch.
+
+        Args:
+            batch: Captions with labels.
+
+        Returns:
+            The slot loss and the contrastive loss.
+        """
+        attendable = batch.prompts.attendable
+        tokens = self.encoder(batch.prompts)
+        return {
+            "slots": slot_loss(self.reader(tokens, attendable), batch.labels),
+            "contrast": contrast_loss(
+                pool(tokens, attendable), batch.conflicts(), self.recipe.temperature
+            ),
+        }
+
+    def step(self) -> dict[str, float]:
+        """Learn from one batch.
+
+        Returns:
+            The losses, as numbers.
+        """
+        recipe = self.recipe
+        batch = caption_batch(
+            self.encoder.tokenizer, recipe.seed, self.step_index, recipe.num_scenes, recipe.noise
+        )
+        losses = self.losses(batch)
+        total = losses["slots"] + recipe.contrast_weight * losses["contrast"]
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        self.optimizer.step()
+        self.step_index += 1
+        return {name: loss.item() for name, loss in losses.items()}
+
+    def save(self, path: Path) -> None:
+        """Write everything that a later process needs to go on; replaces the file atomically.
+
+        Args:
+            path: File of the state.
+        """
+        state = {
+            "encoder": self.encoder.state_dict(),
+            "reader": self.reader.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step_index": self.step_index,
+        }
+        part = path.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on from a saved state.
+
+        Args:
+            path: File that ``save`` wrote with the same recipe.
+        """
+        state = torch.load(path, weights_only=True)
+        self.encoder.load_state_dict(state["encoder"])
+        self.reader.load_state_dict(state["reader"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step_index = state["step_index"]
+
+
+def train_text_encoder(
+    run_dir: str | Path, recipe: TextRecipe | None = None, *, time_limit_s: float = 900.0
+) -> TextTrainer:
+    """Train the prompt encoder, or go on with a training that was interrupted.
+
+    Writes ``state.pt`` and ``log.jsonl`` into the folder.
+
+    Args:
+        run_dir: Folder of the run; made when missing.
+        recipe: How to train; ours by default. Must be the same when going on.
+        time_limit_s: Stop after so many seconds even if steps are left; the state is saved.
+
+    Returns:
+        The trainer, with the encoder in evaluation mode.
+    """
+    recipe = recipe or TextRecipe()
+    run_dir = Path(run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    trainer, state_path = TextTrainer(recipe), run_dir / "state.pt"
+    if state_path.exists():
+        trainer.load(state_path)
+        logger.info("going on at step %d of %s", trainer.step_index, run_dir)
+    start = time.monotonic()
+    with (run_dir / "log.jsonl").open("a") as log:
+        if trainer.step_index == 0:
+            log.write(json.dumps({"recipe": asdict(recipe)}) + "\n")
+        while trainer.step_index < recipe.num_steps and time.monotonic() - start < time_limit_s:
+            losses = trainer.step()
+            if trainer.step_index % recipe.log_every == 0:
+                line = {"step": trainer.step_index, **losses, "s": time.monotonic() - start}
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+            if trainer.step_index % recipe.save_every == 0:
+                trainer.save(state_path)
+    trainer.save(state_path)
+    trainer.encoder.eval()
+    return trainer

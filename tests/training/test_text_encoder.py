@@ -1,0 +1,155 @@
+from dataclasses import replace
+from random import Random
+
+import pytest
+import torch
+
+from openreels.models.text_encoder import presets
+from openreels.models.text_encoder.tokenizer import HashTokenizer
+from openreels.stage.captions import describe
+from openreels.stage.scene import COLOURS
+from openreels.training.text_captions import (
+    ABSENT,
+    NUM_SLOTS,
+    Noise,
+    caption_batch,
+    misspell,
+    random_scene,
+    slot_labels,
+    slot_sizes,
+    twin,
+)
+from openreels.training.text_encoder import (
+    TextRecipe,
+    TextTrainer,
+    contrast_loss,
+    slot_loss,
+    train_text_encoder,
+)
+
+TINY = TextRecipe(
+    encoder=replace(presets.tiny(), width=64, num_heads=4, num_buckets=1024, max_tokens=48),
+    num_steps=60,
+    num_scenes=12,
+    learning_rate=5e-3,
+    warmup_steps=5,
+    log_every=5,
+    save_every=1000,
+)
+
+
+def test_labels_name_what_is_said_and_only_that():
+    scene = random_scene(0, 1, 2)
+    said = describe(scene, 0)
+    labels, sizes = slot_labels(scene, said), slot_sizes()
+    assert len(labels) == len(sizes) == NUM_SLOTS
+    first = scene.actors[said.order[0]]
+    assert labels[1] == COLOURS.index(first.colour)
+    for slot, name in ((2, "material"), (3, "size"), (5, "side")):
+        assert (labels[slot] == sizes[slot]) == (name not in said.stated[0])
+    assert labels[14:21] == [ABSENT] * 7
+
+
+def test_a_twin_differs_from_its_scene():
+    rng = Random(0)
+    for index in range(100):
+        scene = random_scene(5, index, 1 + index % 3)
+        other = twin(scene, rng)
+        assert other != scene
+        assert len(other.actors) == len(scene.actors)
+
+
+def test_batches_are_the_same_for_the_same_step():
+    tokenizer = HashTokenizer(TINY.encoder)
+    first, again, other = (caption_batch(tokenizer, 1, s, 8, Noise()) for s in (3, 3, 4))
+    assert torch.equal(first.prompts.words, again.prompts.words)
+    assert torch.equal(first.prompts.weights, again.prompts.weights)
+    assert torch.equal(first.labels, again.labels)
+    assert not torch.equal(first.labels, other.labels)
+
+
+def test_captions_of_one_scene_never_conflict():
+    tokenizer = HashTokenizer(TINY.encoder)
+    for step in range(10):
+        conflicts = caption_batch(tokenizer, 1, step, 16, Noise(empty=0.0)).conflicts()
+        assert torch.equal(conflicts, conflicts.T)
+        assert not conflicts.diagonal().any()
+        assert not conflicts.diagonal(16).any()
+        assert conflicts.float().mean() > 0.6
+
+
+def test_misspelling_keeps_most_of_the_word():
+    rng = Random(1)
+    for _ in range(50):
+        spoilt = misspell("crimson", rng)
+        assert len(set(spoilt) & set("crimson")) >= 5
+        assert 6 <= len(spoilt) <= 8
+
+
+def test_contrast_loss_is_that_of_the_formula_and_ignores_what_does_not_conflict():
+    pooled = torch.nn.functional.normalize(torch.randn(4, 5), dim=-1)
+    conflicts = torch.tensor(
+        [[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0]], dtype=torch.bool
+    )
+    scores = pooled @ pooled.T / 0.5
+    rows = ((0, 2, [1, 2, 3]), (1, 3, [0, 2, 3]), (2, 0, [0, 1]), (3, 1, [0, 1]))
+    expected = [
+        torch.logsumexp(scores[i, rivals], 0) - scores[i, partner] for i, partner, rivals in rows
+    ]
+    loss = contrast_loss(pooled, conflicts, 0.5)
+    torch.testing.assert_close(loss, torch.stack(expected).mean())
+
+
+def test_slot_loss_skips_absent_actors():
+    scores = [torch.randn(2, 3), torch.randn(2, 4)]
+    labels = torch.tensor([[1, ABSENT], [0, 3]])
+    expected = -(
+        scores[0].log_softmax(-1)[0, 1]
+        + scores[0].log_softmax(-1)[1, 0]
+        + scores[1].log_softmax(-1)[1, 3]
+    )
+    torch.testing.assert_close(slot_loss(scores, labels), expected / 3)
+
+
+def test_a_short_training_learns():
+    trainer = TextTrainer(TINY)
+    test_batch = caption_batch(trainer.encoder.tokenizer, 999, 0, 32, Noise())
+
+    def measure() -> float:
+        with torch.no_grad():
+            return float(trainer.losses(test_batch)["slots"])
+
+    before = measure()
+    for _ in range(TINY.num_steps):
+        trainer.step()
+    assert measure() < 0.85 * before
+
+
+def test_resuming_is_bitwise_no_interruption(tmp_path):
+    recipe = replace(TINY, num_steps=6)
+    whole = train_text_encoder(tmp_path / "whole", recipe)
+    short = TextTrainer(recipe)
+    for _ in range(3):
+        short.step()
+    (tmp_path / "parts").mkdir()
+    short.save(tmp_path / "parts" / "state.pt")
+    resumed = train_text_encoder(tmp_path / "parts", recipe)
+    assert resumed.step_index == 6
+    for name, value in whole.encoder.state_dict().items():
+        assert torch.equal(value, resumed.encoder.state_dict()[name]), name
+
+
+def test_a_time_limit_stops_and_saves(tmp_path):
+    trainer = train_text_encoder(tmp_path, TINY, time_limit_s=0.0)
+    assert trainer.step_index == 0
+    assert (tmp_path / "state.pt").exists()
+
+
+def test_learning_rate_grows_then_falls():
+    trainer = TextTrainer(TINY)
+    rates = []
+    for step in range(TINY.num_steps + 1):
+        trainer.step_index = step
+        rates.append(trainer.learning_rate())
+    assert rates[0] < rates[4] == pytest.approx(max(rates), rel=0.03)
+    assert rates[-1] == pytest.approx(0.02 * TINY.learning_rate)
