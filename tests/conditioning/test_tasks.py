@@ -3,6 +3,7 @@ import torch
 
 from openreels.conditioning import masks, tasks
 from openreels.conditioning.masks import latent_known
+from openreels.core.request import GenerationRequest, Keyframe
 from openreels.core.seeding import generator
 from openreels.core.shapes import ClipShape
 
@@ -22,3 +23,28 @@ def test_every_task_draws_a_mask_of_its_pattern(name):
 def test_an_unknown_task_is_refused():
     with pytest.raises(ValueError, match="a task must be one of t2av"):
         tasks.task_named("dance")
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({}, "t2av"),
+        ({"sound": False}, "t2v"),
+        ({"kind": "audio"}, "t2a"),
+        ({"kind": "image"}, "t2i"),
+        ({"first_frame": "a"}, "first"),
+        ({"last_frame": "a", "sound": False}, "last"),
+        ({"first_frame": "a", "last_frame": "b"}, "first_last"),
+        ({"first_frame": "a", "keyframes": (Keyframe(image="b", time_s=1.0),)}, "keyframes"),
+        ({"extend": "a"}, "extend"),
+        ({"extend": "a", "extend_before": True}, "extend_before"),
+        ({"edit": "a", "edit_region": "m"}, "inpaint_fixed"),
+        ({"edit": "a", "aspect_ratio": "16:9"}, "outpaint"),
+    ],
+)
+def test_a_request_names_its_task(fields, name):
+    task = tasks.task_of(GenerationRequest(prompt="a", **fields))
+    assert task is tasks.TASKS[name]
+    used = set(fields) - {"sound", "kind", "aspect_ratio"}
+    assert set(task.needs) <= set(fields)
+    assert used <= set(task.needs) | set(task.allows)

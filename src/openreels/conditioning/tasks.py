@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from openreels.conditioning.masks import draw_known
+from openreels.core.request import GenerationRequest
 from openreels.core.shapes import ClipShape
 
 Source = Literal["none", "stills", "clip"]
@@ -145,6 +146,37 @@ def task_named(name: str) -> Task:
     """
     if name not in TASKS:
         raise ValueError(f"a task must be one of {', '.join(TASKS)}, got {name!r}")
+    return TASKS[name]
+
+
+def task_of(request: GenerationRequest) -> Task:
+    """Find the task of a request from its fields; the files it names are not read.
+
+    An edit region counts as fixed here; ``build`` looks at the mask and says whether it moves or
+    surrounds the picture.
+
+    Args:
+        request: A valid request.
+
+    Returns:
+        The row of ``TASKS``.
+    """
+    stills = [name for name in ("first_frame", "last_frame") if getattr(request, name)]
+    if request.kind == "audio":
+        name = "t2a"
+    elif request.kind == "image":
+        name = "t2i"
+    elif request.extend:
+        name = "extend_before" if request.extend_before else "extend"
+    elif request.edit:
+        name = "inpaint_fixed" if request.edit_region else "outpaint"
+    elif request.keyframes:
+        name = "keyframes"
+    elif stills:
+        name = {"first_frame": "first", "last_frame": "last"}[stills[0]]
+        name = "first_last" if len(stills) == 2 else name
+    else:
+        name = "t2av" if request.sound else "t2v"
     return TASKS[name]
 
 

@@ -17,14 +17,9 @@ SMOOTHING_PX = 17
 
 
 def to_bytes(pixels: Float[Tensor, "3 F H W"]) -> UInt8[Tensor, "F H W 3"]:
-    """Pixels in [-1, 1] to bytes, frames first, channels last."""
+    """Pixels in [-1, 1] to bytes; the inverse of ``conditioning.frames.as_pixels``."""
     scaled = ((pixels.float() + 1) * 127.5).round().clamp(0, 255)
     return rearrange(scaled, "c F H W -> F H W c").to(torch.uint8).contiguous()
-
-
-def from_bytes(frames: UInt8[Tensor, "F H W 3"]) -> Float[Tensor, "3 F H W"]:
-    """Bytes to pixels in [-1, 1]; ``to_bytes`` gives the same bytes back."""
-    return rearrange(frames.float() / 127.5 - 1, "F H W c -> c F H W")
 
 
 def paste_back(

@@ -1,0 +1,150 @@
+"""Components: the loaded networks of one model, and what it can do."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from math import isqrt
+from pathlib import Path
+
+import torch
+
+from openreels.core.errors import CheckpointError
+from openreels.core.request import GenerationRequest
+from openreels.models.audio_vae.model import AudioVAE
+from openreels.models.mmdit.model import MMDiT
+from openreels.models.text_encoder.model import PromptEncoder
+from openreels.models.video_vae.model import VideoVAE
+from openreels.weights.checkpoint import load_network
+
+SHIPPED = "stage"
+"""Name of the model inside the package."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a model was trained for; anything else is refused before any work."""
+
+    resolutions: tuple[str, ...] = ("64p",)
+    """Names of the sizes that it makes."""
+    references: bool = False
+    """Pictures, grids and keyframes without a time, in context."""
+    sounds: bool = False
+    """Voices and other sounds, in context."""
+    reference_video: bool = False
+    """Clips whose motion is followed, and edits by instruction."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Components:
+    """The networks of one model on one device."""
+
+    mmdit: MMDiT
+    """Joint transformer of video and audio."""
+    video_vae: VideoVAE
+    """Pixels to latents and back."""
+    audio_vae: AudioVAE
+    """Waveform to latents and back."""
+    text_encoder: PromptEncoder
+    """Prompts to context."""
+    name: str = SHIPPED
+    """Preset or folder that it came from."""
+    can: Capabilities = Capabilities()
+    """What it was trained for."""
+
+    def __post_init__(self) -> None:
+        channels = self.mmdit.config.video_out // self.patch**2
+        if channels != self.video_vae.config.latent_channels:
+            raise ValueError(
+                f"the transformer and the video autoencoder must share their latent channels, got "
+                f"{channels} and {self.video_vae.config.latent_channels}; load a matching pair"
+            )
+
+    @property
+    def patch(self) -> int:
+        """Latent cells a side of one video token: ``patch^2 (2c + 1)`` in, ``patch^2 c`` out."""
+        config = self.mmdit.config
+        return isqrt(config.video_in - 2 * config.video_out)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.mmdit.parameters()).device
+
+    @staticmethod
+    def load(model: str | Path = SHIPPED, device: str | torch.device = "cpu") -> "Components":
+        """Load the networks of a model.
+
+        Args:
+            model: ``stage``, the one inside the package, or a folder that holds
+                ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``.
+            device: Where they go.
+
+        Returns:
+            The networks in evaluation mode: fp32 on a CPU; on a GPU that has it, the transformer
+            computes in bf16.
+
+        Raises:
+            CheckpointError: If a file is missing or does not fit.
+        """
+        folder = (
+            Path(str(files("openreels.weights"))) / "files" if model == SHIPPED else Path(model)
+        )
+        if model != SHIPPED and not folder.is_dir():
+            raise CheckpointError(
+                f"a model is {SHIPPED!r} or a folder of weights, got {str(model)!r}; check the name"
+            )
+        mmdit = load_network(folder / "mmdit.safetensors", device, kind=MMDiT)
+        mmdit.to(compute_dtype(device))
+        return Components(
+            mmdit=mmdit,
+            video_vae=load_network(folder / "video_vae.safetensors", device, kind=VideoVAE),
+            audio_vae=load_network(folder / "audio_vae.safetensors", device, kind=AudioVAE),
+            text_encoder=load_network(
+                folder / "text_encoder.safetensors", device, kind=PromptEncoder
+            ),
+            name=str(model),
+        )
+
+
+def compute_dtype(device: str | torch.device) -> torch.dtype:
+    """The dtype of the transformer: bf16 on a GPU that has it, fp32 everywhere else."""
+    on_gpu = torch.device(device).type == "cuda"
+    return torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def check_capable(request: GenerationRequest, can: Capabilities) -> None:
+    """Refuse what the model was not trained for.
+
+    Args:
+        request: A valid request.
+        can: What the model can do.
+
+    Raises:
+        ValueError: One sentence with what was asked, what the model can do and what to leave out.
+    """
+    if request.resolution not in can.resolutions:
+        raise ValueError(
+            f"this model makes {', '.join(can.resolutions)}, got resolution "
+            f"{request.resolution!r}; choose one of these"
+        )
+    auto = any(keyframe.time_s is None for keyframe in request.keyframes)
+    by_instruction = bool(request.edit) and not request.edit_region and not request.aspect_ratio
+    asked = (
+        (bool(request.references), can.references, "references (--ref)"),
+        (request.grid is not None, can.references, "storyboard grids (--grid)"),
+        (auto, can.references, "keyframes without a time (auto); give their seconds"),
+        (bool(request.voices), can.sounds, "voice samples (--voice)"),
+        (bool(request.audio_refs), can.sounds, "sound references (--audio-ref)"),
+        (request.ref_video is not None, can.reference_video, "reference clips (--ref-video)"),
+        (
+            by_instruction,
+            can.reference_video,
+            "edits by instruction; give the region to change or another aspect ratio",
+        ),
+    )
+    for wanted, able, what in asked:
+        if wanted and not able:
+            raise ValueError(
+                "this model makes clips, sound and pictures from text, first, last and timed "
+                "frames, extends clips and changes regions of them; it was not trained for "
+                f"{what}"
+            )

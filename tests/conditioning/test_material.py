@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+import torch
+
+from openreels.conditioning.material import editable_frames, gather
+from openreels.core.errors import MediaError
+from openreels.core.request import GenerationRequest, Keyframe
+from openreels.media.clip import Clip
+from openreels.media.image import write_image
+
+
+def _frames(count, height=48, width=64):
+    ramp = np.linspace(0, 200, width, dtype=np.uint8)
+    frames = np.broadcast_to(ramp[None, None, :, None], (count, height, width, 3)).copy()
+    frames[..., 1] = np.linspace(20, 220, count).astype(np.uint8)[:, None, None]
+    return frames
+
+
+@pytest.fixture
+def clip_path(tmp_path):
+    waveform = np.zeros((2, 44100), dtype=np.float32)
+    clip = Clip(frames=_frames(32), fps=32, waveform=waveform)
+    return str(clip.save(tmp_path / "clip.mp4"))
+
+
+def test_a_request_without_files_gives_nothing():
+    material = gather(GenerationRequest(prompt="a"))
+    assert material.clip is None
+    assert material.first_frame is None
+    assert material.keyframes == ()
+
+
+def test_pictures_are_read_with_their_seconds(tmp_path):
+    path = tmp_path / "a.png"
+    write_image(path, _frames(1)[0])
+    request = GenerationRequest(
+        prompt="a",
+        first_frame=str(path),
+        keyframes=(Keyframe(image=str(path), time_s=1.0), Keyframe(image=str(path))),
+    )
+    material = gather(request)
+    assert torch.equal(material.first_frame, torch.from_numpy(_frames(1)[0]))
+    assert [time for time, _ in material.keyframes] == [1.0]
+    with pytest.raises(MediaError):
+        gather(GenerationRequest(prompt="a", last_frame=str(tmp_path / "no.png")))
+
+
+def test_a_clip_is_read_on_our_clock_at_the_size_of_the_result(clip_path):
+    material = gather(GenerationRequest(prompt="a", extend=clip_path))
+    assert material.clip.shape == (16, 64, 80, 3)
+    assert material.waveform.shape == (2, 44100)
+    asked = gather(GenerationRequest(prompt="a", extend=clip_path, aspect_ratio="1:1"))
+    assert asked.clip.shape == (16, 64, 64, 3)
+
+
+def test_a_clip_to_surround_keeps_its_whole_picture(clip_path):
+    request = GenerationRequest(prompt="a", edit=clip_path, aspect_ratio="16:9")
+    assert gather(request).clip.shape == (16, 48, 64, 3)
+
+
+def test_a_region_is_read_as_the_part_to_change(clip_path, tmp_path):
+    white = np.zeros((48, 64, 3), dtype=np.uint8)
+    white[:, :32] = 255
+    path = tmp_path / "mask.png"
+    write_image(path, white)
+    request = GenerationRequest(prompt="a", edit=clip_path, edit_region=str(path))
+    material = gather(request)
+    assert material.region.shape == (13, 64, 80)
+    assert material.region[:, :, :38].all()
+    assert not material.region[:, :, 42:].any()
+
+
+@pytest.mark.parametrize(("given", "kept"), [(1, 1), (4, 1), (5, 5), (18, 17), (500, 241)])
+def test_an_edit_keeps_whole_latent_frames_up_to_fifteen_seconds(given, kept):
+    assert editable_frames(given) == kept
