@@ -23,6 +23,11 @@ FORMAT = 1
 N = TypeVar("N", bound=nn.Module)
 
 
+def shipped_path(name: str) -> Path:
+    """Where the package keeps the weights of a network; the file need not be there."""
+    return Path(__file__).parent / "files" / f"{name}.safetensors"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkHeader:
     """What a weights file says about itself."""

@@ -1,0 +1,247 @@
+"""Latents of one bucket to one training batch: tasks, masks, noise, prompts.
+
+A whole batch has one structure (both branches, silent, sound alone, or single pictures), because an
+absent branch is not run at all; what is given of the video varies from sample to sample.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from openreels.conditioning.masks import latent_known
+from openreels.conditioning.tasks import TASKS, training_known
+from openreels.conditioning.tokens import audio_branch, given_latents, video_branch
+from openreels.core.arrays import (
+    AudioLatents,
+    Context,
+    ContextMask,
+    LatentMask,
+    PerSample,
+)
+from openreels.core.joint import Joint
+from openreels.core.modality import BranchInput
+from openreels.core.seeding import generator
+from openreels.core.shapes import ClipShape
+from openreels.models.mmdit.config import MMDiTConfig
+from openreels.nn.patchify import patchify
+from openreels.stage.captions import caption
+from openreels.stage.scene import Scene
+from openreels.training.config import TaskConfig, TrainConfig
+from openreels.training.noise_levels import draw_sigmas
+from openreels.training.precompute import LatentBatch
+
+EncodeText = Callable[[Sequence[str]], tuple[Context, ContextMask]]
+"""Prompts to context, a prompt a sample; empty ones too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskDraw:
+    """The tasks of one batch."""
+
+    names: tuple[str, ...]
+    """A task a sample, all of one structure."""
+    video: bool
+    """Whether the video branch runs."""
+    sound: bool
+    """Whether the audio branch runs."""
+    picture: bool
+    """Whether the clips are single frames."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingBatch:
+    """What one step needs; the step itself draws nothing."""
+
+    inputs: Joint[BranchInput | None]
+    """Noisy tokens of each branch."""
+    targets: Joint[Float[Tensor, "b n p"] | None]
+    """Velocity, noise - clean, of every token."""
+    context: Context
+    """Prompt tokens; those of the empty prompt where the text was dropped."""
+    context_mask: ContextMask
+    """True where a prompt token may be attended."""
+    sigma: PerSample
+    """Noise level of each sample."""
+    tasks: tuple[str, ...]
+    """Task of each sample."""
+
+
+def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> TaskDraw:
+    """Draw the structure of a batch by its share, then a task a sample within it.
+
+    Silent batches take the mask tasks as well, in the proportion of the batches with sound, so that
+    every task works without sound.
+
+    Args:
+        config: The mixture.
+        batch_size: Samples; a batch of pictures has ``pictures_factor`` times as many.
+        source: Source of the draws.
+
+    Returns:
+        The tasks.
+    """
+    groups: dict[tuple[bool, bool, bool], dict[str, float]] = {}
+    for name, share in config.mix:
+        task = TASKS[name]
+        group = groups.setdefault((task.video, task.sound, task.single_frame), {})
+        group[name] = share
+    totals = torch.tensor([sum(group.values()) for group in groups.values()])
+    structure = list(groups)[int(torch.multinomial(totals, 1, generator=source))]
+    video, sound, picture = structure
+    shares = groups[structure]
+    if structure == (True, False, False):
+        with_sound = groups.get((True, True, False), {})
+        masked = {name: share for name, share in with_sound.items() if name != "t2av"}
+        whole = sum(with_sound.values()) or 1.0
+        silent = sum(shares.values())
+        shares = {
+            name: share * (1 - sum(masked.values()) / whole) for name, share in shares.items()
+        }
+        shares |= {name: silent * share / whole for name, share in masked.items()}
+    weights = torch.tensor(list(shares.values()), dtype=torch.float64)
+    count = batch_size * (config.pictures_factor if picture else 1)
+    drawn = torch.multinomial(weights, count, replacement=True, generator=source).tolist()
+    names = tuple(list(shares)[index] for index in drawn)
+    return TaskDraw(names=names, video=video, sound=sound, picture=picture)
+
+
+def draw_prompts(
+    scenes: Sequence[Scene], config: TaskConfig, source: torch.Generator
+) -> tuple[str, ...]:
+    """Draw a paraphrase a sample, or the empty prompt.
+
+    Args:
+        scenes: What the samples show.
+        config: Shares of dropped and short prompts.
+        source: Source of the draws.
+
+    Returns:
+        A prompt a sample.
+    """
+    variants = torch.randint(config.num_variants, (len(scenes),), generator=source).tolist()
+    dropped, short = torch.rand(2, len(scenes), generator=source).tolist()
+    return tuple(
+        ""
+        if drop < config.text_dropout
+        else caption(scene, variant, tier="short" if brief < config.short_share else "long")
+        for scene, variant, drop, brief in zip(scenes, variants, dropped, short, strict=True)
+    )
+
+
+def patch_of(config: MMDiTConfig, channels: int) -> int:
+    """Side of a patch in latent cells, which follows from the channels of a token.
+
+    Raises:
+        ValueError: If the network does not fit latents of that many channels.
+    """
+    patch = math.isqrt(config.video_in // (2 * channels + 1))
+    if (config.video_in, config.video_out) != (
+        patch**2 * (2 * channels + 1),
+        patch**2 * channels,
+    ) or patch < 1:
+        raise ValueError(
+            f"video_in and video_out must be p^2 (2c + 1) and p^2 c for latents of c = {channels} "
+            f"channels, got {config.video_in} and {config.video_out}; change the model's config"
+        )
+    return patch
+
+
+def draw_masks(tasks: Sequence[str], shape: ClipShape, source: torch.Generator) -> LatentMask:
+    """Draw what is given of each sample."""
+    known = torch.zeros(
+        len(tasks), shape.num_latent_frames, shape.latent_height, shape.latent_width,
+        dtype=torch.bool,
+    )  # fmt: skip
+    for row, name in enumerate(tasks):
+        if TASKS[name].pattern != "nothing":
+            pixels = training_known(name, shape, source)
+            known[row] = latent_known(rearrange(pixels, "F H W -> 1 F H W"))[0]
+    return known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchMaker:
+    """Turns latents into training batches; all draws follow from the seed and the step."""
+
+    config: TrainConfig
+    """The run."""
+    encode_text: EncodeText
+    """The frozen prompt encoder."""
+
+    def make(
+        self, latents: LatentBatch, draw: TaskDraw, *, shape: ClipShape, black: Tensor, step: int
+    ) -> TrainingBatch:
+        """Make the batch of a step.
+
+        Args:
+            latents: Samples, as many as tasks.
+            draw: Their tasks.
+            shape: Shape of the bucket's clips.
+            black: Latents of a black clip of that shape.
+            step: Number of the step, which seeds the draws.
+
+        Returns:
+            Everything that the step needs.
+        """
+        seed = self.config.seed
+        sigma = draw_sigmas(self.config.sigma, len(draw.names), generator(seed, "sigma", step))
+        prompts = draw_prompts(latents.scenes, self.config.tasks, generator(seed, "prompts", step))
+        context, context_mask = self.encode_text(prompts)
+        video = audio = None
+        if draw.video:
+            video = self._video(latents, draw, shape=shape, black=black, sigma=sigma, step=step)
+        if draw.sound:
+            noise = torch.randn(
+                latents.audio.shape, generator=generator(seed, "noise", "audio", step)
+            )
+            audio = _noised_audio(latents.audio, noise, sigma)
+        return TrainingBatch(
+            inputs=Joint(video and video[0], audio and audio[0]),
+            targets=Joint(video and video[1], audio and audio[1]),
+            context=context,
+            context_mask=context_mask,
+            sigma=sigma,
+            tasks=draw.names,
+        )
+
+    def _video(
+        self,
+        latents: LatentBatch,
+        draw: TaskDraw,
+        *,
+        shape: ClipShape,
+        black: Tensor,
+        sigma: PerSample,
+        step: int,
+    ) -> tuple[BranchInput, Tensor]:
+        seed = self.config.seed
+        frames = 1 if draw.picture else shape.num_latent_frames
+        if draw.picture:
+            shape = ClipShape(num_frames=1, height=shape.height, width=shape.width, fps=shape.fps)
+        clean, stills = latents.video[:, :, :frames], latents.stills[:, :, :frames]
+        known = draw_masks(draw.names, shape, generator(seed, "masks", step))
+        from_stills = torch.tensor([TASKS[name].source == "stills" for name in draw.names])
+        source = torch.where(rearrange(from_stills, "b -> b 1 1 1 1"), stills, clean)
+        noise = torch.randn(clean.shape, generator=generator(seed, "noise", "video", step))
+        patch = patch_of(self.config.model, clean.shape[1])
+        level = rearrange(sigma, "b -> b 1 1 1 1")
+        inputs = video_branch(
+            torch.lerp(clean, noise, level),
+            given_latents(source, known, black[:, :, :frames]),
+            known,
+            fps=shape.fps,
+            patch=patch,
+        )
+        return inputs, patchify(noise - clean, patch)
+
+
+def _noised_audio(
+    clean: AudioLatents, noise: AudioLatents, sigma: PerSample
+) -> tuple[BranchInput, Tensor]:
+    noisy = torch.lerp(clean, noise, rearrange(sigma, "b -> b 1 1"))
+    return audio_branch(noisy), rearrange(noise - clean, "b c l -> b l c")

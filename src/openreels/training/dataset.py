@@ -1,0 +1,142 @@
+"""Where samples come from: shards of precomputed latents, or the Stage world on the fly."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from openreels.core.config import from_dict
+from openreels.core.shapes import ClipShape
+from openreels.stage.scene import Scene
+from openreels.training.config import ClipConfig, StageData
+from openreels.training.precompute import (
+    BLACK_FILE,
+    BUCKET_FILE,
+    Encoders,
+    LatentBatch,
+    black_latents,
+    encode_scenes,
+    scenes_of,
+    shard_path,
+)
+from openreels.weights.tensors import read_tensors
+
+
+class Dataset(Protocol):
+    """Samples of one bucket by row; rows may be added at the end, never change."""
+
+    shape: ClipShape
+    """Shape of every clip."""
+    black: Float[Tensor, "1 c f h w"]
+    """Latents of a black clip of that shape."""
+
+    def __len__(self) -> int:
+        """Rows that can be read."""
+        ...
+
+    def refresh(self) -> None:
+        """Look for rows that were added."""
+        ...
+
+    def read(self, rows: Sequence[int]) -> LatentBatch:
+        """Read samples in fp32, in the order of ``rows``."""
+        ...
+
+
+class ShardDataset:
+    """Precomputed latents, memory-mapped; grows while another process adds shards.
+
+    Args:
+        folder: What ``precompute`` wrote, or is writing.
+
+    Raises:
+        ValueError: If there is no bucket or no shard yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / BUCKET_FILE).exists() or not shard_path(folder, 0).exists():
+            raise ValueError(
+                f"{folder} must hold precomputed latents, got none; run their recipe first"
+            )
+        bucket = json.loads((folder / BUCKET_FILE).read_text())
+        self.fingerprints: dict[str, str] = {
+            name: bucket[name] for name in ("video_vae", "audio_vae")
+        }
+        """Which autoencoders the latents are from."""
+        self.shape = from_dict(ClipConfig, bucket["clip"]).shape
+        self.black = read_tensors(folder / BLACK_FILE)[0]["video"]
+        self._folder = folder
+        self._shards: list[tuple[dict[str, Tensor], list[str]]] = []
+        self._places: list[tuple[int, int]] = []
+        self.refresh()
+
+    def __len__(self) -> int:
+        """Rows of the shards seen so far."""
+        return len(self._places)
+
+    def refresh(self) -> None:
+        """Add the shards that follow without a gap."""
+        while (path := shard_path(self._folder, len(self._shards))).exists():
+            tensors, _ = read_tensors(path)
+            lines = path.with_suffix(".jsonl").read_text().rstrip("\n").split("\n")
+            if len(lines) != len(tensors["video"]):
+                raise ValueError(
+                    f"{path} has {len(tensors['video'])} samples but {len(lines)} records; "
+                    "remove both files and precompute again"
+                )
+            self._places += [(len(self._shards), row) for row in range(len(lines))]
+            self._shards.append((tensors, lines))
+
+    def read(self, rows: Sequence[int]) -> LatentBatch:
+        """Read samples in fp32, in the order of ``rows``."""
+        places = [self._places[row] for row in rows]
+        parts = {
+            name: torch.stack([self._shards[shard][0][name][row] for shard, row in places]).float()
+            for name in ("video", "stills", "audio")
+        }
+        scenes = tuple(
+            from_dict(Scene, json.loads(self._shards[shard][1][row])["scene"])
+            for shard, row in places
+        )
+        return LatentBatch(**parts, scenes=scenes)
+
+
+class StageDataset:
+    """Scenes rendered and encoded when they are first asked for, then kept in memory.
+
+    Args:
+        config: Which scenes.
+        encoders: Autoencoders.
+    """
+
+    def __init__(self, config: StageData, encoders: Encoders) -> None:
+        self.shape = config.clip.shape
+        self.black = black_latents(self.shape, encoders.video)
+        self._config = config
+        self._encoders = encoders
+        self._known: dict[int, LatentBatch] = {}
+
+    def __len__(self) -> int:
+        """Number of scenes."""
+        return self._config.count
+
+    def refresh(self) -> None:
+        """Nothing is ever added."""
+
+    def read(self, rows: Sequence[int]) -> LatentBatch:
+        """Read samples in fp32, in the order of ``rows``."""
+        for row in dict.fromkeys(rows):
+            if row not in self._known:
+                scenes = scenes_of(self._config.seed, [self._config.start + row], self._config.clip)
+                self._known[row] = encode_scenes(scenes, self.shape, self._encoders)
+        samples = [self._known[row] for row in rows]
+        return LatentBatch(
+            video=torch.cat([sample.video for sample in samples]),
+            stills=torch.cat([sample.stills for sample in samples]),
+            audio=torch.cat([sample.audio for sample in samples]),
+            scenes=tuple(scene for sample in samples for scene in sample.scenes),
+        )

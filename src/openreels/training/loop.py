@@ -1,0 +1,255 @@
+"""The loop: data, step, update, log, save; nothing else."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from openreels.core.errors import CheckpointError
+from openreels.core.seeding import generator
+from openreels.models.mmdit.model import MMDiT
+from openreels.models.text_encoder.model import PromptEncoder
+from openreels.training.batch import BatchMaker, EncodeText, TrainingBatch, draw_tasks
+from openreels.training.buckets import Bucket, BucketSampler
+from openreels.training.checkpoint import TrainState, restore_state, save_state
+from openreels.training.config import ShardData, StageData, TrainConfig
+from openreels.training.dataset import Dataset, ShardDataset, StageDataset
+from openreels.training.ema import WeightAverage
+from openreels.training.metrics import Meter, RunLog
+from openreels.training.networks import load_frozen, weights_path
+from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
+from openreels.training.precompute import load_encoders
+from openreels.training.step import training_step
+from openreels.weights.checkpoint import load_network, save_network
+
+STATE_FILE = "state.safetensors"
+EXPORT_FILE = "mmdit.safetensors"
+BEFORE_ANNEAL_FILE = "state-before-anneal.safetensors"
+
+logger = logging.getLogger(__name__)
+
+
+def never(step: int) -> bool:  # noqa: ARG001 one signature for every question
+    """Do not stop."""
+    return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What may end a run before its last step."""
+
+    time_limit_s: float | None = None
+    """Seconds of this call; the learning rate falls towards their end. None for no limit."""
+    stop: Callable[[int], bool] = never
+    """Asked after each step with its number; True saves and ends."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunResult:
+    """How a run ended."""
+
+    step: int
+    """Steps done."""
+    finished: bool
+    """Whether it reached its last step or its time limit, and was not stopped."""
+    export: Path
+    """Averaged weights, ready to load."""
+
+
+def train(
+    config: TrainConfig,
+    out: str | Path,
+    *,
+    resume: bool = True,
+    limits: Limits = Limits(),
+    report: Callable[[int, dict[str, float]], None] | None = None,
+    tensorboard: bool = True,
+) -> RunResult:
+    """Train the transformer.
+
+    Args:
+        config: The run.
+        out: Its folder: state, exported weights, log. Data folders are taken from here too.
+        resume: Go on from the state in ``out`` when there is one; False starts anew.
+        limits: What may end the run early.
+        report: Called with the step and the logged numbers.
+        tensorboard: Whether to write TensorBoard files.
+
+    Returns:
+        How it ended.
+    """
+    out = Path(out)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    text_encoder = load_frozen("text_encoder", config.codecs.text_encoder, kind=PromptEncoder)
+    state = build_state(config, out)
+    if resume and (out / STATE_FILE).exists():
+        restore_state(out / STATE_FILE, state, config)
+        logger.info("going on from step %d", state.step)
+    log = RunLog(out, state.step, tensorboard=tensorboard)
+    run = _Run(config, state, out, text_encoder.encode_text)
+    try:
+        finished = run.loop(log, limits, report)
+    finally:
+        log.close()
+    return RunResult(step=state.step, finished=finished, export=out / EXPORT_FILE)
+
+
+def build_state(config: TrainConfig, out: Path) -> TrainState:
+    """A new run: initial weights, optimiser, averages, data at its start.
+
+    Raises:
+        CheckpointError: If the weights to start from have another config.
+    """
+    network = MMDiT(config.model, generator=generator(config.seed, "initial weights"))
+    if config.init is not None:
+        start = load_network(weights_path("mmdit", config.init), kind=MMDiT)
+        if start.config != config.model:
+            raise CheckpointError(
+                f"init must have the config of the run, got {start.config} in {config.init}; "
+                "set the run's model to it"
+            )
+        network.load_state_dict(start.state_dict())
+    network.train()
+    return TrainState(
+        network=network,
+        optimizer=make_optimizer(network, config.optim),
+        averages=tuple(WeightAverage(network, decay) for decay in config.optim.ema_decays),
+        sampler=BucketSampler(open_buckets(config, out), config.seed),
+    )
+
+
+def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
+    """Open the data that a config names."""
+    needs_encoders = any(isinstance(data, StageData) for data in config.data)
+    encoders = load_encoders(config.codecs) if needs_encoders else None
+    buckets: list[Bucket] = []
+    for data in config.data:
+        dataset: Dataset
+        if isinstance(data, ShardData):
+            dataset = ShardDataset(out / data.folder)
+        else:
+            dataset = StageDataset(data, encoders)  # pyright: ignore[reportArgumentType]
+        size = data.batch_size or config.batch_size
+        buckets.append(Bucket(dataset=dataset, weight=data.weight, batch_size=size))
+    return buckets
+
+
+class _Run:
+    """One call of ``train``: the clock of this call and what the loop touches."""
+
+    def __init__(
+        self, config: TrainConfig, state: TrainState, out: Path, encode_text: EncodeText
+    ) -> None:
+        self.config = config
+        self.state = state
+        self.out = out
+        self.maker = BatchMaker(config=config, encode_text=encode_text)
+        self.meter = Meter()
+
+    def loop(
+        self,
+        log: RunLog,
+        limits: Limits,
+        report: Callable[[int, dict[str, float]], None] | None,
+    ) -> bool:
+        config, state = self.config, self.state
+        began = saved = logged = time.monotonic()
+        spent_before = state.seconds
+        annealing = False
+        finished = True
+        while state.step < config.steps:
+            elapsed = time.monotonic() - began
+            if limits.time_limit_s is not None and elapsed >= limits.time_limit_s:
+                break
+            progress = max(
+                state.step / config.steps, elapsed / (limits.time_limit_s or float("inf"))
+            )
+            if (
+                not annealing
+                and config.optim.anneal_fraction
+                and (progress > 1 - config.optim.anneal_fraction)
+            ):
+                annealing = True
+                save_state(self.out / BEFORE_ANNEAL_FILE, state, config)
+            rate = learning_rate(config.optim, state.step, progress)
+            self.update(self.next_batch(), rate)
+            now = time.monotonic()
+            state.seconds = spent_before + now - began
+            if state.step % config.log_every == 0 or state.step == config.steps:
+                self.meter.add("seconds/step", (now - logged) / config.log_every)
+                logged = now
+                self.write_log(log, rate, report)
+            if now - saved > config.save_every_s:
+                self.save()
+                saved = time.monotonic()
+            if limits.stop(state.step):
+                finished = False
+                break
+        self.save()
+        return finished
+
+    def next_batch(self) -> TrainingBatch:
+        """The batch of the step that comes."""
+        config, step, sampler = self.config, self.state.step, self.state.sampler
+        index = sampler.choose(step)
+        bucket = sampler.buckets[index]
+        draw = draw_tasks(config.tasks, bucket.batch_size, generator(config.seed, "tasks", step))
+        began = time.perf_counter()
+        batch = self.maker.make(
+            sampler.take(index, len(draw.names)),
+            draw,
+            shape=bucket.dataset.shape,
+            black=bucket.dataset.black,
+            step=step,
+        )
+        self.meter.add("seconds/batch", time.perf_counter() - began)
+        return batch
+
+    def update(self, batch: TrainingBatch, rate: float) -> None:
+        """Do one step of the optimiser."""
+        state, config = self.state, self.config.optim
+        set_learning_rate(state.optimizer, rate)
+        state.optimizer.zero_grad(set_to_none=True)
+        loss = training_step(state.network, batch)
+        loss.total.backward()
+        norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.clip_norm, foreach=True)
+        if bool(torch.isfinite(norm)):
+            state.optimizer.step()
+            for average in state.averages:
+                average.update()
+        else:
+            logger.warning("step %d is left out: its gradient is not finite", state.step)
+            self.meter.add("skipped", 1.0)
+        self.meter.add_loss(loss, batch)
+        self.meter.add("gradient_norm", float(norm))
+        self.meter.add("samples", float(len(batch.tasks)))
+        state.step += 1
+
+    def write_log(
+        self, log: RunLog, rate: float, report: Callable[[int, dict[str, float]], None] | None
+    ) -> None:
+        """Write the means since the last line."""
+        values = self.meter.take() | {"lr": rate, "seconds": self.state.seconds}
+        log.write(self.state.step, values)
+        if report is not None:
+            report(self.state.step, values)
+
+    def save(self) -> None:
+        """Write the whole state, and the averaged weights for use."""
+        state = self.state
+        save_state(self.out / STATE_FILE, state, self.config)
+        story = {"recipe": self.config.name, "steps": state.step, "seconds": round(state.seconds)}
+        for index, average in enumerate(state.averages):
+            name = EXPORT_FILE if index == 0 else f"mmdit-ema{average.decay}.safetensors"
+            save_network(
+                self.out / name,
+                state.network,
+                metadata=story | {"ema_decay": average.decay},
+                dtype=torch.float16,
+                state=average.state(),
+            )

@@ -1,0 +1,57 @@
+"""Which weights a run takes: shipped, from a file, or untrained ones of a preset for tests."""
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from openreels.core.seeding import derive_seed
+from openreels.models.registry import network_class
+from openreels.weights.checkpoint import load_network, shipped_path
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def load_frozen(name: str, source: str, *, kind: type[N] = nn.Module) -> N:
+    """Load a network that is used and not trained.
+
+    Args:
+        name: Name in ``models.registry``.
+        source: A weights file, ``shipped``, or ``random:PRESET`` for untrained weights that are the
+            same every time.
+        kind: Class that it must be.
+
+    Returns:
+        The network in evaluation mode, without gradients.
+
+    Raises:
+        ValueError: If there is no such preset.
+        CheckpointError: If the file does not hold this network.
+    """
+    preset, is_random = source.removeprefix("random:"), source.startswith("random:")
+    if is_random:
+        presets = import_module(f"openreels.models.{name}.presets")
+        if not hasattr(presets, preset):
+            raise ValueError(f"{name} has no preset {preset!r}; use random:tiny or random:stage")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(0, "untrained", name))
+            network = network_class(name)(getattr(presets, preset)())
+    else:
+        network = load_network(weights_path(name, source), kind=kind)
+    return network.eval().requires_grad_(False)  # pyright: ignore[reportReturnType]
+
+
+def weights_path(name: str, source: str) -> Path:
+    """The file behind ``shipped`` or a path."""
+    return shipped_path(name) if source == "shipped" else Path(source)
+
+
+def fingerprint(name: str, source: str) -> str:
+    """What tells one set of weights from another: a hash of the file, or the random preset."""
+    if source.startswith("random:"):
+        return source
+    with weights_path(name, source).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

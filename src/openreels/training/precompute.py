@@ -1,0 +1,226 @@
+"""Stage scenes to latents on disk: shards of a bucket, made in any order, resumable.
+
+A folder holds ``bucket.json`` (shape, world and weights), ``black.safetensors`` (latents of a black
+clip) and, a shard, ``shard-00000.safetensors`` (video, stills, audio in half precision) with
+``shard-00000.jsonl`` (scene and captions a line). The tensors are written last: a shard counts once
+they are there.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange, repeat
+from jaxtyping import Float
+from torch import Tensor
+
+from openreels.core.arrays import AudioLatents, Pixels, VideoLatents
+from openreels.core.config import to_dict
+from openreels.core.protocols import AudioCodec, VideoCodec
+from openreels.core.seeding import derive_seed
+from openreels.core.shapes import SAMPLES_PER_TOKEN, TEMPORAL_STRIDE, ClipShape
+from openreels.stage.captions import caption
+from openreels.stage.physics import contacts
+from openreels.stage.render import render_video
+from openreels.stage.scene import Scene
+from openreels.stage.sound import render_audio
+from openreels.stage.world import WorldSettings, sample_scene
+from openreels.training.config import ClipConfig, CodecPaths, PrecomputeConfig
+from openreels.training.networks import fingerprint, load_frozen
+from openreels.weights.tensors import as_dtype, write_atomic, write_tensors
+
+BUCKET_FILE = "bucket.json"
+BLACK_FILE = "black.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoders:
+    """The two frozen autoencoders."""
+
+    video: VideoCodec
+    """Pixels to latents."""
+    audio: AudioCodec
+    """Sound to latents."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LatentBatch:
+    """Samples of one bucket."""
+
+    video: VideoLatents
+    """Latents of the clips."""
+    stills: VideoLatents
+    """At latent ``j`` the latents of frame ``4 j`` as a still image (a static clip)."""
+    audio: AudioLatents
+    """Latents of their sound."""
+    scenes: tuple[Scene, ...]
+    """What they show."""
+
+
+def load_encoders(codecs: CodecPaths) -> Encoders:
+    """Load the autoencoders that a config names."""
+    return Encoders(
+        video=load_frozen("video_vae", codecs.video_vae),  # pyright: ignore[reportArgumentType]
+        audio=load_frozen("audio_vae", codecs.audio_vae),  # pyright: ignore[reportArgumentType]
+    )
+
+
+def scenes_of(seed: int, indices: Sequence[int], clip: ClipConfig) -> tuple[Scene, ...]:
+    """Draw the scenes of a bucket by index."""
+    settings = WorldSettings(aspect_ratio=clip.aspect_ratio, duration_s=clip.duration_s)
+    return tuple(sample_scene(seed, index, settings=settings) for index in indices)
+
+
+@torch.no_grad()
+def encode_scenes(scenes: Sequence[Scene], shape: ClipShape, encoders: Encoders) -> LatentBatch:
+    """Render scenes and encode their pictures, stills and sound.
+
+    Args:
+        scenes: All of one aspect ratio and length.
+        shape: Shape of the clips.
+        encoders: Autoencoders.
+
+    Returns:
+        Their latents in fp32.
+    """
+    pixels = render_video(scenes, shape)
+    num_samples = shape.num_audio_tokens * SAMPLES_PER_TOKEN
+    waveform = render_audio(
+        [contacts(scene) for scene in scenes],
+        num_samples,
+        [derive_seed(scene.seed, "sound", scene.index) for scene in scenes],
+    )
+    video = encoders.video.encode(pixels)
+    stills = video
+    if video.shape[2] > 1:
+        stills = torch.cat([video[:, :, :1], encode_stills(pixels, encoders.video)], dim=2)
+    return LatentBatch(
+        video=video,
+        stills=stills,
+        audio=encoders.audio.encode(waveform),
+        scenes=tuple(scenes),
+    )
+
+
+def encode_stills(pixels: Pixels, codec: VideoCodec) -> Float[Tensor, "b c j h w"]:
+    """Encode frames 4, 8, ... each as a static clip, as an image given at a keyframe is encoded."""
+    frames = pixels[:, :, TEMPORAL_STRIDE::TEMPORAL_STRIDE]
+    static = repeat(frames, "b c j H W -> (b j) c t H W", t=TEMPORAL_STRIDE + 1)
+    return rearrange(codec.encode(static)[:, :, 1], "(b j) c h w -> b c j h w", b=pixels.shape[0])
+
+
+@torch.no_grad()
+def black_latents(shape: ClipShape, codec: VideoCodec) -> Float[Tensor, "1 c f h w"]:
+    """Latents of an all-black clip: what stands where nothing is given (eq. 7)."""
+    return codec.encode(torch.full((1, 3, shape.num_frames, shape.height, shape.width), -1.0))
+
+
+def precompute(
+    config: PrecomputeConfig,
+    root: str | Path = ".",
+    *,
+    worker: int = 0,
+    num_workers: int = 1,
+    report: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] = bool,
+) -> bool:
+    """Write the shards of a bucket that are not there yet.
+
+    Args:
+        config: The bucket.
+        root: Folder from which a relative ``config.folder`` is taken.
+        worker: Which of the workers this is, from 0; each makes every ``num_workers``-th shard.
+        num_workers: How many share the bucket.
+        report: Called with shards done and shards in all, after each.
+        stop: Asked before each shard; True ends early.
+
+    Returns:
+        Whether all shards of this worker are there.
+
+    Raises:
+        ValueError: If the folder holds another bucket: other scenes, shape or autoencoders.
+    """
+    folder = Path(root) / config.folder
+    shape = config.clip.shape
+    num_shards = -(-config.count // config.shard_size)
+    missing = [
+        shard
+        for shard in range(worker, num_shards, num_workers)
+        if not shard_path(folder, shard).exists()
+    ]
+    write_bucket_file(folder, config)
+    if not missing:
+        return True
+    encoders = load_encoders(config.codecs)
+    if not (folder / BLACK_FILE).exists():
+        black = black_latents(shape, encoders.video)
+        write_tensors(folder / BLACK_FILE, {"video": black}, {})
+    for done, shard in enumerate(missing):
+        if stop():
+            return False
+        first = config.start + shard * config.shard_size
+        last = min(config.start + config.count, first + config.shard_size)
+        _write_shard(folder, shard, range(first, last), config, encoders)
+        if report is not None:
+            report(num_shards - len(missing) + done + 1, num_shards)
+    return True
+
+
+def shard_path(folder: Path, shard: int) -> Path:
+    """File of a shard's tensors."""
+    return folder / f"shard-{shard:05d}.safetensors"
+
+
+def _write_shard(
+    folder: Path, shard: int, indices: range, config: PrecomputeConfig, encoders: Encoders
+) -> None:
+    batches: list[LatentBatch] = []
+    for first in range(indices.start, indices.stop, config.batch_size):
+        some = range(first, min(first + config.batch_size, indices.stop))
+        scenes = scenes_of(config.seed, some, config.clip)
+        batches.append(encode_scenes(scenes, config.clip.shape, encoders))
+    lines = [record_line(scene) for batch in batches for scene in batch.scenes]
+    path = shard_path(folder, shard)
+    write_atomic(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines).encode())
+    tensors = {
+        name: torch.cat([getattr(batch, name) for batch in batches])
+        for name in ("video", "stills", "audio")
+    }
+    header = {"start": indices.start, "count": len(indices)}
+    write_tensors(path, as_dtype(tensors, torch.float16), header)
+
+
+def record_line(scene: Scene) -> str:
+    """One line of a shard's index: the scene and a caption of each tier."""
+    captions = {"short": caption(scene, 0, tier="short"), "long": caption(scene, 0, tier="long")}
+    return json.dumps({"scene": to_dict(scene), "captions": captions}, ensure_ascii=False)
+
+
+def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
+    """Say in the folder what it holds, or check that it says the same already.
+
+    Raises:
+        ValueError: If it holds something else.
+    """
+    bucket: dict[str, Any] = {
+        "clip": to_dict(config.clip),
+        "seed": config.seed,
+        "start": config.start,
+        "shard_size": config.shard_size,
+        "video_vae": fingerprint("video_vae", config.codecs.video_vae),
+        "audio_vae": fingerprint("audio_vae", config.codecs.audio_vae),
+    }
+    path = folder / BUCKET_FILE
+    if not path.exists():
+        write_atomic(path, json.dumps(bucket, indent=2).encode())
+        return
+    found = json.loads(path.read_text())
+    for name, value in bucket.items():
+        if found.get(name) != value:
+            raise ValueError(
+                f"{folder} already holds latents with another {name} "
+                f"({found.get(name)}, not {value}); choose another folder or remove this one"
+            )

@@ -1,0 +1,142 @@
+"""Whole runs by name: what ``openreels train NAME`` does. Each is derived from another.
+
+A recipe is a function without arguments that returns its parts, done one after the other:
+latents to precompute and networks to train.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from openreels.models.mmdit import presets
+from openreels.training.config import (
+    ClipConfig,
+    CodecPaths,
+    OptimConfig,
+    PrecomputeConfig,
+    ShardData,
+    SigmaConfig,
+    StageData,
+    TaskConfig,
+    TrainConfig,
+)
+
+Part: TypeAlias = PrecomputeConfig | TrainConfig
+Recipe: TypeAlias = Callable[[], tuple[Part, ...]]
+
+UNTRAINED = CodecPaths(video_vae="random:tiny", audio_vae="random:tiny", text_encoder="random:tiny")
+"""Untrained networks around the transformer: enough to watch a loss fall."""
+
+
+def tiny() -> tuple[Part, ...]:
+    """Overfit one clip on a CPU in about a minute: the loss must fall by far more than half."""
+    model = replace(
+        presets.stage(),
+        width=96,
+        num_heads=2,
+        num_dual=1,
+        num_single=2,
+        mlp_width=192,
+        audio_channels=4,
+        context_width=32,
+        rope_widths=(16, 16, 16),
+    )
+    return (
+        TrainConfig(
+            name="tiny",
+            model=model,
+            data=(StageData(count=1, clip=ClipConfig(duration_s=1.0)),),
+            codecs=UNTRAINED,
+            tasks=TaskConfig(mix=(("t2av", 1.0),), num_variants=1),
+            sigma=SigmaConfig(kind="uniform"),
+            optim=OptimConfig(lr=3e-3, warmup_steps=20, ema_decays=(0.98,)),
+            batch_size=4,
+            steps=400,
+        ),
+    )
+
+
+def _bucket(folder: str, duration_s: float, aspect_ratio: str, count: int) -> PrecomputeConfig:
+    clip = ClipConfig(duration_s=duration_s, aspect_ratio=aspect_ratio)
+    return PrecomputeConfig(folder=f"data/{folder}", clip=clip, seed=1, count=count)
+
+
+SHORT = (
+    _bucket("2s-1x1", 2.0, "1:1", 24_576),
+    _bucket("1s-1x1", 1.0, "1:1", 4096),
+)
+"""First buckets of the shipped model: 145 or 144 + 89 tokens a clip, most of the training."""
+LONG = (
+    _bucket("3s-1x1", 3.0, "1:1", 6144),
+    _bucket("2s-16x9", 2.0, "16:9", 3072),
+    _bucket("2s-9x16", 2.0, "9:16", 3072),
+    _bucket("2s-4x3", 2.0, "4:3", 2048),
+    _bucket("2s-3x4", 2.0, "3:4", 2048),
+    _bucket("5s-1x1", 5.0, "1:1", 1024),
+)
+"""Later buckets: longer clips and the other aspect ratios."""
+
+
+def stage_data_short() -> tuple[Part, ...]:
+    """Latents for ``stage_short``."""
+    return SHORT
+
+
+def stage_data_long() -> tuple[Part, ...]:
+    """Latents for ``stage_long``."""
+    return LONG
+
+
+def stage_short() -> tuple[Part, ...]:
+    """First stage of the shipped model: one and two seconds, square.
+
+    Not given by the paper at this size. Its Table 1 starts small and short and grows; so do we.
+    """
+    return (
+        TrainConfig(
+            name="stage_short",
+            model=presets.stage(),
+            data=(
+                ShardData(folder=SHORT[0].folder, weight=0.85),
+                ShardData(folder=SHORT[1].folder, weight=0.15, batch_size=24),
+            ),
+        ),
+    )
+
+
+def stage_long() -> tuple[Part, ...]:
+    """Second stage: longer clips and all aspect ratios, from the weights of the first."""
+    (short,) = stage_short()
+    if not isinstance(short, TrainConfig):
+        raise TypeError("stage_short must be one training run")
+    others = tuple(ShardData(folder=part.folder, weight=0.1, batch_size=12) for part in LONG[1:5])
+    return (
+        replace(
+            short,
+            name="stage_long",
+            init="mmdit.safetensors",
+            data=(
+                ShardData(folder=SHORT[0].folder, weight=0.2),
+                ShardData(folder=LONG[0].folder, weight=0.3, batch_size=12),
+                ShardData(folder=LONG[5].folder, weight=0.1, batch_size=6),
+                *others,
+            ),
+            optim=replace(short.optim, lr=5e-4, warmup_steps=100, anneal_fraction=0.5),
+        ),
+    )
+
+
+def stage() -> tuple[Part, ...]:
+    """The shipped model's first stage from nothing: its latents, then its training."""
+    return stage_data_short() + stage_short()
+
+
+RECIPES: dict[str, Recipe] = {
+    "tiny": tiny,
+    "stage": stage,
+    "stage_data_short": stage_data_short,
+    "stage_short": stage_short,
+    "stage_data_long": stage_data_long,
+    "stage_long": stage_long,
+}
+"""Every recipe by name."""

@@ -1,0 +1,46 @@
+"""One batch to one loss; pure: nothing is drawn, nothing is updated."""
+
+from dataclasses import dataclass
+
+from einops import reduce
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from openreels.core.arrays import PerSample
+from openreels.core.joint import Joint
+from openreels.training.batch import TrainingBatch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepLoss:
+    """The loss and what it is made of."""
+
+    total: Float[Tensor, ""]
+    """What is minimised: the sum over the branches of the mean over samples."""
+    parts: Joint[PerSample | None]
+    """Mean squared error of each sample, a branch; None where the branch was not run."""
+
+
+def training_step(network: nn.Module, batch: TrainingBatch) -> StepLoss:
+    """Predict the velocity and measure the error.
+
+    Implements SkyReels-V4 (arXiv 2602.21818), eq. 6: video and audio errors with equal weights,
+    the same noise level for both.
+
+    Args:
+        network: The transformer.
+        batch: Noisy tokens, targets, prompts, noise levels.
+
+    Returns:
+        The loss, with gradients.
+    """
+    velocity = network(batch.inputs, batch.context, batch.context_mask, batch.sigma)
+    parts = velocity.zip(batch.targets, _error)
+    total = sum(part.mean() for part in (parts.video, parts.audio) if part is not None)
+    return StepLoss(total=total, parts=parts)  # pyright: ignore[reportArgumentType]
+
+
+def _error(velocity: Tensor | None, target: Tensor | None) -> PerSample | None:
+    if velocity is None or target is None:
+        return None
+    return reduce((velocity - target).square(), "b n p -> b", "mean")
