@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from openreels.core.seeding import generator
+from openreels.diffusion.noise_levels import NoiseLevelConfig, draw_sigmas
+from openreels.diffusion.schedule import shift_sigmas
+
+
+def _draw(count=20_000, **config):
+    return draw_sigmas(count, NoiseLevelConfig(**config), generator=generator(0, "levels"))
+
+
+@pytest.mark.parametrize("stratified", [True, False])
+def test_uniform_quantiles(stratified):
+    sigmas = _draw(stratified=stratified)
+    quantiles = torch.tensor([0.1, 0.5, 0.9])
+    assert torch.allclose(sigmas.quantile(quantiles), quantiles, atol=0.02)
+    assert sigmas.min() > 0
+    assert sigmas.max() < 1
+
+
+def test_logit_normal_has_the_stated_mean_and_spread():
+    logits = torch.logit(_draw(kind="logit_normal", mean=0.5, std=1.5).double())
+    assert abs(logits.mean() - 0.5) < 0.03
+    assert abs(logits.std() - 1.5) < 0.03
+
+
+def test_shift_moves_the_same_draws():
+    assert torch.allclose(_draw(64, shift=3.0), shift_sigmas(_draw(64), 3.0), atol=1e-5)
+
+
+def test_stratified_levels_take_one_part_each():
+    parts = (_draw(16) * 16).floor().long()
+    assert sorted(parts.tolist()) == list(range(16))
+    assert parts.tolist() != list(range(16))
+
+
+def test_the_generator_decides():
+    assert torch.equal(_draw(8), _draw(8))
+
+
+def test_impossible_spreads_are_refused():
+    with pytest.raises(ValueError, match="must be positive"):
+        NoiseLevelConfig(std=0.0)
+    with pytest.raises(ValueError, match="must be positive"):
+        NoiseLevelConfig(shift=-1.0)
