@@ -1,7 +1,9 @@
 """The words of the Stage world and the records that describe a scene and its events."""
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
+
+from openreels.core.shapes import ASPECT_RATIOS, MAX_DURATION_S
 
 Shape = Literal["ball", "cube", "pyramid", "star", "ring"]
 Colour = Literal["red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
@@ -24,10 +26,24 @@ PLACES: tuple[Place, ...] = get_args(Place)
 TIMES_OF_DAY: tuple[TimeOfDay, ...] = get_args(TimeOfDay)
 CAMERAS: tuple[Camera, ...] = get_args(Camera)
 
+MAX_ACTORS = 4
+"""Most actors of one scene."""
+
+_STRICT: dict[str, object] = {"extra": "forbid", "strict": True}
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be in [{low:g}, {high:g}], got {value}")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """One puppet: what it looks like, what it does, and the numbers of its motion."""
+    """One puppet: what it looks like, what it does, and the numbers of its motion.
+
+    Raises:
+        ValueError: If a number is outside of the range in which the motion is defined.
+    """
 
     shape: Shape
     """Outline."""
@@ -54,6 +70,19 @@ class Actor:
     partner: int | None = None
     """Index of the other actor of a collision."""
 
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    def __post_init__(self) -> None:
+        _check_range("start_x", self.start_x, -4.0, 4.0)
+        _check_range("tempo", self.tempo, 0.5, 2.0)
+        _check_range("phase_s", self.phase_s, 0.0, MAX_DURATION_S)
+        _check_range("height", self.height, 0.01, 4.0)
+        if (self.action == "collide") != (self.partner is not None):
+            raise ValueError(
+                f"an actor has a partner exactly if it collides, got action {self.action!r} "
+                f"and partner {self.partner}"
+            )
+
     @property
     def side(self) -> Side:
         """Third of the picture in which the actor starts."""
@@ -62,7 +91,12 @@ class Actor:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scene:
-    """A whole scene: everything that decides frames, sound, captions and truth."""
+    """A whole scene: everything that decides frames, sound, captions and truth.
+
+    Raises:
+        ValueError: If there is no actor, partners do not name each other, or the ratio or the
+            length is unknown.
+    """
 
     seed: int
     """Seed of the world that the scene was drawn from; also seeds its textures."""
@@ -79,7 +113,25 @@ class Scene:
     aspect_ratio: str = "1:1"
     """Width to height, a key of ``core.shapes.ASPECT_RATIOS``."""
     duration_s: float = 2.0
-    """Length in seconds, in [1, 15]."""
+    """Length in seconds, in [0.25, 15]."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.actors) <= MAX_ACTORS:
+            raise ValueError(f"a scene holds 1 to {MAX_ACTORS} actors, got {len(self.actors)}")
+        if self.aspect_ratio not in ASPECT_RATIOS:
+            known = ", ".join(ASPECT_RATIOS)
+            raise ValueError(f"aspect_ratio must be one of {known}, got {self.aspect_ratio!r}")
+        _check_range("duration_s", self.duration_s, 0.25, MAX_DURATION_S)
+        for index, actor in enumerate(self.actors):
+            partner = actor.partner
+            if partner is not None and (
+                partner == index
+                or not 0 <= partner < len(self.actors)
+                or self.actors[partner].partner != index
+            ):
+                raise ValueError(f"partners must name each other, got {partner} for actor {index}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +156,8 @@ class Contact:
     shape: Shape
     """Shape of the actor that sounds."""
 
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Truth:
@@ -115,3 +169,5 @@ class Truth:
     """Every audible contact inside the clip, in order of time."""
     captions: dict[str, str] = field(default_factory=dict[str, str])
     """Captions by tier: short, long."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT

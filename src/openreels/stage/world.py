@@ -103,7 +103,7 @@ def sample_scene(seed: int, index: int, *, settings: WorldSettings = WorldSettin
         The same scene for the same arguments, on every machine.
     """
     dice = _Dice(seed, index)
-    draw, count = dice.uniform(0, sum(settings.actor_odds)), 1
+    draw, count = dice.uniform(0.0, sum(settings.actor_odds)), 1
     while count < 3 and draw >= sum(settings.actor_odds[:count]):
         count += 1
     collide = dice.uniform() < settings.collide_odds and count >= 2
@@ -141,22 +141,27 @@ def _actor(looks: _Looks, **motion: object) -> Actor:
     )
 
 
+def _bare(looks: _Looks) -> Actor:
+    """An actor of those looks, for its measures."""
+    motion = {"action": "spin", "direction": "right", "start_x": 0.0, "tempo": 1.0}
+    return _actor(looks, **motion, phase_s=0.0, height=1.0)
+
+
 def _pair(dice: _Dice, looks: list[_Looks], half_width: float) -> list[Actor]:
     """Two actors that roll toward each other from two posts, anywhere they fit."""
-    rest = {"action": "collide", "direction": "right", "start_x": 0.0, "tempo": 1.0}
-    sides = [reach(_actor(look, **rest, phase_s=0.0, height=0.0), (1.0, 0.0)) for look in looks]
+    sides = [reach(_bare(look), (1.0, 0.0)) for look in looks]
     first = dice.below(2)  # which of the two stands on the left
     room = 2 * half_width - 0.2 - 2 * sum(sides)
     gap = min(max(room * dice.uniform(0.75, 1.0), 0.3), dice.uniform(0.7, 1.1))
     span = gap + sum(sides)
     slack = max(0.0, half_width - 0.1 - span / 2 - sum(sides) / 2)
-    middle = dice.uniform(-1, 1) * slack
+    middle = dice.uniform(-1.0, 1.0) * slack
     left_side, right_side = sides[first], sides[1 - first]
     xs = {
         first: middle - (gap + right_side + left_side) / 2 + (left_side - right_side) / 4,
         1 - first: middle + (gap + right_side + left_side) / 2 + (left_side - right_side) / 4,
     }
-    phase, tempos = dice.uniform(0, 0.2), [dice.uniform(0.7, 1.4), dice.uniform(0.7, 1.4)]
+    phase, tempos = dice.uniform(0.0, 0.2), [dice.uniform(0.7, 1.4), dice.uniform(0.7, 1.4)]
     return [
         _actor(
             looks[k],
@@ -177,10 +182,9 @@ def _solo(dice: _Dice, looks: _Looks, slot: tuple[int, int], settings: WorldSett
     action = _SOLO[dice.below(len(_SOLO))]
     direction: Direction = "right" if dice.below(2) else "left"
     sign = 1.0 if direction == "right" else -1.0
-    tempo, phase, height = dice.uniform(0.7, 1.4), dice.uniform(0, 0.15), dice.uniform()
+    tempo, phase, height = dice.uniform(0.7, 1.4), dice.uniform(0.0, 0.15), dice.uniform()
     half_width, half_height = half_size(settings.aspect_ratio)
-    bare = {"direction": direction, "tempo": tempo, "phase_s": phase, "start_x": 0.0}
-    body = _actor(looks, action=action, height=0.0, **bare)
+    body = _bare(looks)
     tall = reach(body, (0.0, 1.0)) + reach(body, (0.0, -1.0))
     side = reach(body, (1.0, 0.0))
     sky = min(2.0, 2 * half_height - FLOOR_MARGIN) - tall
@@ -202,4 +206,12 @@ def _solo(dice: _Dice, looks: _Looks, slot: tuple[int, int], settings: WorldSett
     x = middle + (low - high) / 2 + dice.uniform(-0.5, 0.5) * half_width / slot[1] ** 2
     least, most = -half_width + low, half_width - high
     x = min(max(x, least), most) if least < most else (least + most) / 2
-    return _actor(looks, action=action, height=height, **(bare | {"start_x": x / half_width}))
+    return _actor(
+        looks,
+        action=action,
+        start_x=x / half_width,
+        direction=direction,
+        tempo=tempo,
+        phase_s=phase,
+        height=height,
+    )
