@@ -105,7 +105,8 @@ def test_stills_inside_the_clip_are_likenesses_and_not_imposed(encoders):
     assert conditions.given.imposed.flatten(2).all(2)[0].tolist() == [True] + [False] * 4
     still = encoders.video_vae.encode(as_pixels(last[None].expand(5, -1, -1, -1)))[:, :, 1:]
     assert torch.equal(conditions.given.latents[:, :, 4:], still)
-    assert torch.equal(still_latent(encoders.video_vae, last, 4), still)
+    picture = as_pixels(last[None])
+    assert torch.equal(still_latent(encoders.video_vae, picture, 4), still)
     last_only = build(_request(last_frame="b"), encoders, Material(last_frame=last))
     assert (last_only.task.name, _frames_given(last_only)) == ("last", [4])
 

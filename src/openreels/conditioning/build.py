@@ -25,7 +25,7 @@ from openreels.conditioning.masks import (
 from openreels.conditioning.material import Material, editable_frames
 from openreels.conditioning.tasks import TASKS, Task, task_of
 from openreels.conditioning.tokens import given_latents
-from openreels.core.arrays import Context, ContextMask, LatentMask, VideoLatents
+from openreels.core.arrays import Context, ContextMask, LatentMask, Pixels, VideoLatents
 from openreels.core.protocols import Conditioner, TextPart, VideoCodec
 from openreels.core.request import DEFAULT_DURATION_S, RESOLUTIONS, GenerationRequest
 from openreels.core.shapes import (
@@ -152,7 +152,13 @@ class _Plan:
     notes: tuple[str, ...] = ()
 
 
-def build(request: GenerationRequest, encoders: Encoders, material: Material) -> Conditions:
+def build(
+    request: GenerationRequest,
+    encoders: Encoders,
+    material: Material,
+    *,
+    device: str | torch.device = "cpu",
+) -> Conditions:
     """Turn a request into what the network sees.
 
     Lengths: ``duration_s`` is the length of the clip; for an extension it is the length of the new
@@ -160,8 +166,9 @@ def build(request: GenerationRequest, encoders: Encoders, material: Material) ->
 
     Args:
         request: A valid request without references.
-        encoders: Frozen networks; tensors go to where their outputs are.
+        encoders: Frozen networks.
         material: What the request's files hold.
+        device: Where the networks are; latents and context stay there.
 
     Returns:
         Conditions for one clip.
@@ -185,7 +192,7 @@ def build(request: GenerationRequest, encoders: Encoders, material: Material) ->
         sound=request.sound and plan.task.sound and not keeps,
         context=context,
         context_mask=context_mask,
-        given=_encode(plan, encoders.video_vae) if plan.task.video else None,
+        given=_encode(plan, encoders.video_vae, device) if plan.task.video else None,
         around=plan.around,
         notes=plan.notes,
     )
@@ -196,7 +203,7 @@ def black_frames(shape: ClipShape) -> UInt8[Tensor, "F H W 3"]:
     return torch.zeros(shape.num_frames, shape.height, shape.width, 3, dtype=torch.uint8)
 
 
-def still_latent(codec: FrameCodec, image: UInt8[Tensor, "H W 3"], index: int) -> VideoLatents:
+def still_latent(codec: FrameCodec, picture: Pixels, index: int) -> VideoLatents:
     """Encode a picture as the latent frame of one place in the clip.
 
     Not given by the paper: a latent after the first covers four frames, so a picture there is
@@ -204,27 +211,27 @@ def still_latent(codec: FrameCodec, image: UInt8[Tensor, "H W 3"], index: int) -
 
     Args:
         codec: Video autoencoder.
-        image: The picture.
+        picture: Clips of one frame.
         index: Latent frame that it is for; only whether it is the first matters.
 
     Returns:
         One latent frame.
     """
     count = 1 if index == 0 else TEMPORAL_STRIDE + 1
-    frames = repeat(image, "H W c -> t H W c", t=count)
-    return codec.encode(as_pixels(frames))[:, :, -1:]
+    return codec.encode(repeat(picture, "b c 1 H W -> b c t H W", t=count))[:, :, -1:]
 
 
-def _encode(plan: _Plan, codec: FrameCodec) -> Given:
-    black = codec.encode(as_pixels(black_frames(plan.shape)))
+def _encode(plan: _Plan, codec: FrameCodec, device: str | torch.device) -> Given:
+    black = codec.encode(as_pixels(black_frames(plan.shape)).to(device))
     pixels = nothing_known(plan.shape) if plan.known is None else plan.known
-    known = latent_known(rearrange(pixels, "F H W -> 1 F H W")).to(black.device)
-    clean = black if plan.clip is None else codec.encode(as_pixels(plan.clip))
+    known = latent_known(rearrange(pixels, "F H W -> 1 F H W")).to(device)
+    clean = black if plan.clip is None else codec.encode(as_pixels(plan.clip).to(device))
     imposed = known.clone()
     if plan.stills:
         clean = clean.clone()
     for index, image in plan.stills:
-        clean[:, :, index : index + 1] = still_latent(codec, image, index)
+        picture = as_pixels(rearrange(image, "H W c -> 1 H W c")).to(device)
+        clean[:, :, index : index + 1] = still_latent(codec, picture, index)
         imposed[:, index] = index == 0
     return Given(latents=given_latents(clean, known, black), known=known, imposed=imposed)
 

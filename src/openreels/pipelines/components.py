@@ -92,15 +92,17 @@ class Components:
             raise CheckpointError(
                 f"a model is {SHIPPED!r} or a folder of weights, got {str(model)!r}; check the name"
             )
+        video_vae = load_network(folder / "video_vae.safetensors", device, kind=VideoVAE)
+        audio_vae = load_network(folder / "audio_vae.safetensors", device, kind=AudioVAE)
+        prompts = load_network(folder / "text_encoder.safetensors", device, kind=PromptEncoder)
         mmdit = load_network(folder / "mmdit.safetensors", device, kind=MMDiT)
-        mmdit.to(compute_dtype(device))
+        for network in (video_vae, audio_vae, prompts, mmdit):
+            network.requires_grad_(False)
         return Components(
-            mmdit=mmdit,
-            video_vae=load_network(folder / "video_vae.safetensors", device, kind=VideoVAE),
-            audio_vae=load_network(folder / "audio_vae.safetensors", device, kind=AudioVAE),
-            text_encoder=load_network(
-                folder / "text_encoder.safetensors", device, kind=PromptEncoder
-            ),
+            mmdit=mmdit.to(compute_dtype(device)),
+            video_vae=video_vae,
+            audio_vae=audio_vae,
+            text_encoder=prompts,
             name=str(model),
         )
 

@@ -1,0 +1,180 @@
+"""Conditions to latents: the guided denoiser of the joint transformer, and the loop around it."""
+
+from collections.abc import Callable
+
+import torch
+from einops import repeat
+from jaxtyping import Float
+from torch import Tensor
+
+from openreels.conditioning.build import Conditions
+from openreels.conditioning.tokens import (
+    audio_branch,
+    audio_latents_from,
+    video_branch,
+    video_latents_from,
+)
+from openreels.core.arrays import PerSample
+from openreels.core.joint import Joint
+from openreels.core.modality import BranchInput
+from openreels.core.seeding import generator
+from openreels.diffusion.guidance import Guidance, combine
+from openreels.diffusion.sample import Progress, hold_known, sample
+from openreels.diffusion.schedule import sampling_sigmas
+from openreels.diffusion.solvers import STEPPERS, Sample
+from openreels.pipelines.components import Components
+from openreels.pipelines.settings import Sampling
+
+
+def draw_noise(components: Components, conditions: Conditions, seed: int) -> Sample:
+    """Draw the noise that a run starts from, on the CPU, each modality from its own seed.
+
+    Args:
+        components: Networks; their channels and device count.
+        conditions: Which modalities run, and the size of the clip.
+        seed: Seed of the request.
+
+    Returns:
+        Standard normal latents in fp32; None for a modality that does not run.
+    """
+    shape, video, audio = conditions.shape, None, None
+    if conditions.given is not None:
+        size = (
+            *(1, components.video_vae.config.latent_channels, shape.num_latent_frames),
+            *(shape.latent_height, shape.latent_width),
+        )
+        video = torch.randn(size, generator=generator(seed, "noise", "video"))
+    if conditions.sound:
+        size = (1, components.audio_vae.config.channels, shape.num_audio_tokens)
+        audio = torch.randn(size, generator=generator(seed, "noise", "audio"))
+    return Joint(video, audio).map(lambda x: None if x is None else x.to(components.device))
+
+
+def branch_inputs(
+    components: Components, conditions: Conditions, noisy: Sample
+) -> Joint[BranchInput | None]:
+    """Build what each branch of the transformer sees.
+
+    Args:
+        components: Networks; the patch counts.
+        conditions: What is given.
+        noisy: Noisy latents; None for a modality that does not run.
+
+    Returns:
+        Tokens and positions of each branch in fp32.
+    """
+    video = audio = None
+    if noisy.video is not None and conditions.given is not None:
+        video = video_branch(
+            noisy.video,
+            conditions.given.latents,
+            conditions.given.known,
+            fps=conditions.shape.fps,
+            patch=components.patch,
+        )
+    if noisy.audio is not None:
+        audio = audio_branch(noisy.audio)
+    return Joint(video, audio)
+
+
+def guided_denoiser(
+    components: Components, conditions: Conditions, guidance: Guidance
+) -> Callable[[Sample, PerSample], Sample]:
+    """Make the velocity of a clip out of the transformer's.
+
+    With guidance, the prompt and its absence are two rows of one batch; both see the same mask.
+
+    Args:
+        components: Networks.
+        conditions: What the network sees beside noise.
+        guidance: Scales and where they apply.
+
+    Returns:
+        A ``core.protocols.Denoiser`` for one clip.
+    """
+    dtype = next(components.mmdit.parameters()).dtype
+    context = conditions.context.to(components.device, dtype)
+    mask = conditions.context_mask.to(components.device)
+
+    def rows_of(branch: BranchInput | None, rows: int) -> BranchInput | None:
+        if branch is None:
+            return None
+        return BranchInput(
+            tokens=repeat(branch.tokens.to(dtype), "1 n p -> r n p", r=rows),
+            positions=repeat(branch.positions, "1 n a -> r n a", r=rows),
+        )
+
+    def row(values: Tensor | None, index: int) -> Tensor | None:
+        return None if values is None else values[index : index + 1]
+
+    def denoise(noisy: Sample, sigma: PerSample) -> Sample:
+        rows = 2 if guidance.applies(float(sigma[0])) else 1
+        inputs = branch_inputs(components, conditions, noisy)
+        tokens = components.mmdit(
+            inputs.map(lambda branch: rows_of(branch, rows)),
+            context[:rows],
+            mask[:rows],
+            sigma.expand(rows),
+        )
+        velocity = _latents(components, tokens, noisy)
+        if rows == 1:
+            return velocity
+        return combine(
+            velocity.map(lambda v: row(v, 0)), velocity.map(lambda v: row(v, 1)), guidance
+        )
+
+    return denoise
+
+
+def _latents(
+    components: Components, tokens: Joint[Float[Tensor, "b n p"] | None], like: Sample
+) -> Sample:
+    video = audio = None
+    if tokens.video is not None and like.video is not None:
+        grid = (like.video.shape[2], like.video.shape[3], like.video.shape[4])
+        video = video_latents_from(tokens.video.float(), grid=grid, patch=components.patch)
+    if tokens.audio is not None:
+        audio = audio_latents_from(tokens.audio.float())
+    return Joint(video, audio)
+
+
+def denoise(
+    components: Components,
+    conditions: Conditions,
+    sampling: Sampling,
+    *,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sample:
+    """Generate the latents of a clip.
+
+    Known latents that are the clip's own are put back at every noise level and are exact at the
+    end.
+
+    Args:
+        components: Networks.
+        conditions: What the network sees beside noise.
+        sampling: Steps, solver and guidance.
+        seed: Seed of the noise.
+        progress: Called with the steps done and the steps in all.
+
+    Returns:
+        Clean latents; None for a modality that does not run.
+    """
+    noise = draw_noise(components, conditions, seed)
+    given, impose = conditions.given, None
+    if given is not None and noise.video is not None and bool(given.imposed.any()):
+        impose = hold_known(given.latents, noise.video, given.imposed)
+
+    def report(state: Progress) -> None:
+        if progress is not None:
+            progress(state.step, state.num_steps)
+
+    return sample(
+        guided_denoiser(components, conditions, sampling.rule),
+        noise,
+        sampling_sigmas(sampling.num_steps, shift=sampling.shift),
+        STEPPERS[sampling.stepper],
+        impose=impose,
+        callback=report,
+    )

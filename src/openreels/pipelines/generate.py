@@ -1,0 +1,167 @@
+"""Request to clip: read, encode, denoise, decode, put the source back."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from einops import rearrange
+
+from openreels.conditioning.build import Conditions, build
+from openreels.conditioning.material import gather
+from openreels.core.request import GenerationRequest, validate
+from openreels.core.shapes import SAMPLE_RATE_HZ
+from openreels.diffusion.solvers import Sample
+from openreels.media.clip import Clip
+from openreels.pipelines.components import Components, check_capable
+from openreels.pipelines.denoise import denoise
+from openreels.pipelines.paste import paste_back, to_bytes
+from openreels.pipelines.settings import Sampling, sampling_of
+from openreels.pipelines.sound import assemble_sound
+
+ProgressCallback = Callable[[str, int, int], None]
+"""Told the stage (``read``, ``encode``, ``denoise``, ``decode``), units done and units in all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """A clip and how it came to be."""
+
+    clip: Clip
+    """Frames, sound, or both."""
+    metadata: dict[str, Any]
+    """JSON values: request, sizes, settings, seconds a stage, notes."""
+
+
+class _Stages:
+    """Seconds of each stage; tells the caller when one starts and ends."""
+
+    def __init__(self, progress: ProgressCallback | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self.progress = progress
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(stage, done, total)
+
+    @contextmanager
+    def measure(self, stage: str, total: int = 1) -> Iterator[None]:
+        start = time.perf_counter()
+        self.tell(stage, 0, total)
+        yield
+        self.tell(stage, total, total)
+        self.seconds[stage] = round(time.perf_counter() - start, 4)
+
+
+def generate(
+    components: Components,
+    request: GenerationRequest,
+    *,
+    progress: ProgressCallback | None = None,
+) -> Result:
+    """Make what a request asks for.
+
+    The same request with the same seed gives the same bytes on the same device.
+
+    Args:
+        components: The networks of a model.
+        request: What is wanted; its rules are checked here.
+        progress: Told of every stage and every denoising step.
+
+    Returns:
+        The clip and its metadata.
+
+    Raises:
+        ValueError: If a rule of the request is broken, or the model was not trained for it.
+        MediaError: If a file of the request cannot be read.
+    """
+    check_capable(validate(request), components.can)
+    sampling, stages = sampling_of(request), _Stages(progress)
+    with torch.inference_mode():
+        with stages.measure("read"):
+            material = gather(request)
+        with stages.measure("encode"):
+            conditions = build(request, components, material, device=components.device)
+        with stages.measure("denoise", sampling.num_steps):
+            latents = denoise(
+                components,
+                conditions,
+                sampling,
+                seed=request.seed,
+                progress=lambda done, total: stages.tell("denoise", done, total),
+            )
+        with stages.measure("decode"):
+            clip = assemble(components, conditions, latents)
+    metadata = _metadata(components, request, conditions, sampling, clip)
+    return Result(clip=clip, metadata=metadata | {"stages_s": stages.seconds})
+
+
+def assemble(components: Components, conditions: Conditions, latents: Sample) -> Clip:
+    """Decode latents and put back what was given.
+
+    Args:
+        components: Networks; the decoders are used.
+        conditions: What of the source is returned.
+        latents: Clean latents; None for a modality that does not run.
+
+    Returns:
+        The whole result: the generated window with the source over and around it.
+    """
+    around, shape = conditions.around, conditions.shape
+    frames = None
+    if latents.video is not None:
+        pixels = components.video_vae.decode(latents.video)[0].float().cpu()
+        if around.source is None or around.pixel_known is None:
+            frames = to_bytes(pixels)
+        else:
+            frames = paste_back(pixels, around.source, around.pixel_known)
+        parts = [part for part in (around.before, frames, around.after) if part is not None]
+        frames = torch.cat(parts).numpy()
+    sound = None
+    if latents.audio is not None:
+        sound = rearrange(components.audio_vae.decode(latents.audio), "1 c s -> c s")
+    total = around.num_before + shape.num_frames + around.num_after
+    waveform = assemble_sound(
+        sound,
+        window=range(around.num_before, around.num_before + shape.num_frames),
+        num_frames=total,
+        fps=shape.fps,
+        kept=around.sound,
+    )
+    return Clip(
+        frames=frames,
+        fps=shape.fps,
+        waveform=None if waveform is None else waveform.numpy(),
+    )
+
+
+def _metadata(
+    components: Components,
+    request: GenerationRequest,
+    conditions: Conditions,
+    sampling: Sampling,
+    clip: Clip,
+) -> dict[str, Any]:
+    silent = clip.waveform is None
+    return {
+        "model": components.name,
+        "device": str(components.device),
+        "task": conditions.task.name,
+        "prompt": request.prompt,
+        "negative_prompt": request.negative_prompt,
+        "seed": request.seed,
+        "mode": request.mode,
+        "steps": sampling.num_steps,
+        "solver": sampling.stepper,
+        "guidance_scale": sampling.guidance.video,
+        "audio_guidance_scale": sampling.guidance.audio,
+        "seconds": round(clip.duration_s, 4),
+        "num_frames": clip.num_frames,
+        "width": None if clip.frames is None else clip.frames.shape[2],
+        "height": None if clip.frames is None else clip.frames.shape[1],
+        "fps": None if clip.frames is None else conditions.shape.fps,
+        "sample_rate_hz": None if silent else SAMPLE_RATE_HZ,
+        "notes": list(conditions.notes),
+    }

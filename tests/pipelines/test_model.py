@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from openreels.core.errors import CheckpointError
+from openreels.core.request import GenerationRequest
+from openreels.pipelines import model as module
+from openreels.weights.checkpoint import save_network
+
+
+def test_a_prompt_and_a_request_make_the_same_clip(components):
+    model = module.Model(components)
+    clip = model.generate("a ball", duration_s=1.0, steps=1, seed=4)
+    request = GenerationRequest(prompt="a ball", duration_s=1.0, steps=1)
+    result = model.run(request, seed=4)
+    assert np.array_equal(clip.frames, result.clip.frames)
+    assert result.metadata["seed"] == 4
+
+
+def test_an_unknown_field_is_named(components):
+    with pytest.raises(ValueError, match="got 'lenght'"):
+        module.Model(components).generate("a ball", lenght=3)
+
+
+def test_a_folder_is_loaded(components, tmp_path):
+    for name in ("mmdit", "video_vae", "audio_vae", "text_encoder"):
+        save_network(tmp_path / f"{name}.safetensors", getattr(components, name))
+    clip = module.load(tmp_path, "cpu").generate("a ball", kind="audio", duration_s=1.0, steps=1)
+    same = module.Model(components).generate("a ball", kind="audio", duration_s=1.0, steps=1)
+    assert np.array_equal(clip.waveform, same.waveform)
+    with pytest.raises(CheckpointError):
+        module.load("no-such-model", "cpu")

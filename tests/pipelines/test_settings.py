@@ -1,0 +1,25 @@
+import pytest
+
+from openreels.core.joint import Joint
+from openreels.core.request import MODES, GenerationRequest
+from openreels.diffusion.solvers import STEPPERS
+from openreels.pipelines import settings
+
+
+def test_every_mode_has_settings():
+    assert set(settings.MODES) == set(MODES)
+    assert all(sampling.stepper in STEPPERS for sampling in settings.MODES.values())
+    steps = [settings.MODES[mode].num_steps for mode in ("fast", "std", "pro")]
+    assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_request_without_wishes_gets_those_of_its_mode(mode):
+    assert settings.sampling_of(GenerationRequest(prompt="a", mode=mode)) == settings.MODES[mode]
+
+
+def test_wishes_are_kept():
+    request = GenerationRequest(prompt="a", steps=7, guidance_scale=2.0, audio_guidance_scale=1.0)
+    sampling = settings.sampling_of(request)
+    assert sampling.num_steps == 7
+    assert sampling.rule.scales == Joint(2.0, 1.0)
