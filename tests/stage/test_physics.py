@@ -78,7 +78,9 @@ def test_actor_touches_its_surface_at_every_contact():
                 ]
                 assert min(gaps) < 1e-9
             else:
-                pair = sorted((contact.actor, actor.partner), key=lambda k: placed.x[k, 0].item())
+                pair = sorted(
+                    (contact.actor, actor.partner or 0), key=lambda k: placed.x[k, 0].item()
+                )
                 right_of_left = _extreme_x(scene.actors[pair[0]], placed, pair[0], 0, 1)
                 left_of_right = _extreme_x(scene.actors[pair[1]], placed, pair[1], 0, -1)
                 assert left_of_right == pytest.approx(right_of_left, abs=1e-9)

@@ -18,7 +18,7 @@ from openreels.stage.actors import shade, surface
 from openreels.stage.backgrounds import LIGHTS, background
 from openreels.stage.camera import view
 from openreels.stage.geometry import floor_y, lane_of, radius
-from openreels.stage.motion import pendulum, tracks
+from openreels.stage.motion import ROPE_LENGTH, pendulum, tracks
 from openreels.stage.paint import mix, rgb, scaled, step
 from openreels.stage.physics import Pose, pose
 from openreels.stage.scene import Scene
@@ -116,8 +116,9 @@ def _rope(image: Tensor, frames: _Frames, index: int) -> Tensor:
     hook = pendulum(frames.scene, index)
     zoom, camera_x = frames.zoom.view(-1, 1, 1), frames.camera_x.view(-1, 1, 1)
     x, y = frames.x / zoom + camera_x - hook.x, frames.y[:, None] / zoom - hook.y
-    end_x = (frames.pose.x[index] - hook.x).view(-1, 1, 1)
-    end_y = (frames.pose.y[index] - hook.y).view(-1, 1, 1)
+    held = 1 - 0.75 * radius(frames.scene.actors[index]) / ROPE_LENGTH  # ends inside the rim
+    end_x = held * (frames.pose.x[index] - hook.x).view(-1, 1, 1)
+    end_y = held * (frames.pose.y[index] - hook.y).view(-1, 1, 1)
     along = ((x * end_x + y * end_y) / (end_x**2 + end_y**2)).clamp(0, 1)
     gap = ((x - along * end_x) ** 2 + (y - along * end_y) ** 2).sqrt()
     gap = torch.minimum(gap, torch.maximum(x.abs(), -y))
