@@ -11,6 +11,7 @@ from openreels.core.seeding import derive_seed
 from openreels.stage import lexicon
 from openreels.stage.lexicon import Words
 from openreels.stage.scene import Actor, Scene
+from openreels.stage.world import sample_scene
 
 Tier: TypeAlias = Literal["short", "long"]
 """How much a caption tells: subject, colour and action only, or nearly everything."""
@@ -167,6 +168,19 @@ def describe(
             rare=rare_words,
         )  # fmt: skip
     return writer.write()
+
+
+def held_out_prompts(count: int) -> list[tuple[str, Scene]]:
+    """The fixed list of evaluation prompts: held-out long captions of scenes kept for evaluation.
+
+    Args:
+        count: How many; a shorter list is the start of a longer one.
+
+    Returns:
+        Pairs of a prompt and the scene that it describes.
+    """
+    scenes = [sample_scene(HELD_OUT_SEED, index) for index in range(count)]
+    return [(caption(scene, 0, held_out=True), scene) for scene in scenes]
 
 
 def is_reserved(word: str, frame: str) -> bool:
