@@ -39,6 +39,13 @@ def test_json_round_trip_of_every_field():
     assert GenerationRequest.from_json('{"prompt": "hi"}') == GenerationRequest(prompt="hi")
 
 
+def test_every_file_is_listed():
+    request = dataclasses.replace(FULL, extend="e", first_frame="f", keyframes=keys(1), grid=CLIP)
+    names = {"hero.png", "a.png", "b.png", "voice.wav", "e", "f", "k.png", "clip.mp4"}
+    assert set(request.paths) == names
+    assert PLAIN.paths == ()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -155,6 +155,18 @@ class GenerationRequest:
         return tuple(entry.tag for entry in tagged if entry is not None)
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file that is read, in no order that means anything."""
+        single = [self.first_frame, self.last_frame, self.extend, self.edit, self.edit_region]
+        tagged = [self.grid, self.ref_video, *self.voices, *self.audio_refs]
+        return (
+            *(path for path in single if path is not None),
+            *(keyframe.image for keyframe in self.keyframes),
+            *(image for reference in self.references for image in reference.images),
+            *(file.path for file in tagged if file is not None),
+        )
+
+    @property
     def max_time_s(self) -> float | int:
         """The latest time that a keyframe may have: the length of the clip."""
         return DEFAULT_DURATION_S if self.duration_s is None else self.duration_s

@@ -1,0 +1,61 @@
+"""What commands share: progress bars on stderr, output folders, whole JSON lines."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage, units done and units in all."""
+
+
+@contextmanager
+def progress_bars() -> Iterator[Progress]:
+    """Draw one bar a stage on stderr while the block runs.
+
+    Yields:
+        A callback: stage, units done, units in all.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description:>8}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    tasks: dict[str, Any] = {}
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def print_json(values: Mapping[str, object]) -> None:
+    """Print one JSON object on stdout."""
+    typer.echo(json.dumps(values, ensure_ascii=False))
+
+
+def make_folder(path: Path) -> Path:
+    """Make an output folder where there is none, and see that it can be written to.
+
+    Raises:
+        ValueError: If the path is a file or the folder cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"the output must be a folder that can be made, got {path} ({error.strerror}); "
+            "choose another"
+        ) from error
+    return path

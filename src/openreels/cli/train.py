@@ -1,0 +1,39 @@
+"""``openreels train``: run a recipe, and go on where it stopped."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from openreels.cli.console import make_folder, progress_bars
+from openreels.cli.parsing import parse_time
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a Python file with one.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/RECIPE.")
+    ] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(help="Stop and save after it: 3600, 30m, 1.5h.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--no-resume", help="Go on from the saved state, if any.")
+    ] = True,
+) -> None:
+    """Train from a recipe; Ctrl-C saves, the same command goes on."""
+    limit_s = None if time_limit is None else parse_time(time_limit)
+    from openreels.training.run import Progress, load_recipe, run_recipe
+
+    load_recipe(recipe)
+    folder = make_folder(Path("runs") / Path(recipe).stem if out is None else out)
+    with progress_bars() as bars:
+
+        def report(progress: Progress) -> None:
+            bars(progress.part, progress.done, progress.total)
+
+        finished = run_recipe(
+            recipe, out=folder, time_limit_s=limit_s, resume=resume, report=report
+        )
+    how = "done" if finished else "stopped and saved; run the same command to go on"
+    typer.echo(f"{folder}: {how}")
