@@ -83,3 +83,14 @@ def test_whole_frames_meet_generated_ones_without_a_step_of_colour():
     assert (result[8] - result[7]).abs().max() < 2
     assert (result[23] - result[7]).abs().min() > 10
     assert (result[8:] - result[7:-1]).abs().max() < 8
+
+
+def test_a_clip_that_really_gets_darker_stays_dark():
+    source = _source(frames=16)
+    known = torch.zeros(16, 48, 64, dtype=torch.bool)
+    known[:8] = True
+    decoded = as_pixels(source)[0]
+    decoded[:, 8:] = decoded[:, 8:] * 0.5 - 0.5
+    result = paste.paste_back(decoded, source, known)
+    change = result.float() - paste.to_bytes(decoded).float()
+    assert change[8:].abs().max() <= paste.MAX_DRIFT + 1

@@ -93,7 +93,8 @@ def video_branch(
     """
     mask = rearrange(known, "b f h w -> b 1 f h w").to(noisy.dtype)
     tokens = patchify(torch.cat([noisy, given.to(noisy.dtype), mask], dim=1), patch)
-    positions = video_positions(tuple(noisy.shape[2:]), fps=fps, patch=patch)
+    frames, rows, columns = noisy.shape[2:]
+    positions = video_positions((frames, rows, columns), fps=fps, patch=patch)
     return BranchInput(
         tokens=tokens,
         positions=positions.to(noisy.device).expand(noisy.shape[0], -1, -1),

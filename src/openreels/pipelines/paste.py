@@ -12,6 +12,8 @@ FEATHER_PX = 8
 """Width of the seam in pixels; the last touched pixel of the generated side."""
 FEATHER_FRAMES = 8
 """Length of the seam in frames where whole frames are given."""
+MAX_DRIFT = 4.0
+"""Change of a frame's mean colour, of 255, that is taken for a seam; more is what happens there."""
 SMOOTHING_PX = 17
 """Window over which a step of colour along the seam counts as one colour."""
 
@@ -109,7 +111,8 @@ def _seam_in_time(
             beside = edge + direction
             if not 0 <= beside < count or whole[beside]:
                 continue
-            step = target[edge] - colour[beside]
+            drift = (colour[edge] - colour[beside]).clamp(-MAX_DRIFT, MAX_DRIFT)
+            step = target[edge] - colour[edge] + drift
             for distance in range(1, FEATHER_FRAMES + 1):
                 frame = edge + direction * distance
                 if not 0 <= frame < count or whole[frame]:
