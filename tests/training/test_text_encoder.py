@@ -1,16 +1,19 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 from random import Random
 
 import pytest
 import torch
 
 from openreels.models.text_encoder import presets
+from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.text_encoder.tokenizer import HashTokenizer
 from openreels.stage.captions import describe
 from openreels.stage.scene import COLOURS
 from openreels.training.text_captions import (
     ABSENT,
+    ACTOR_SLOTS,
     NUM_SLOTS,
+    SCENE_SLOTS,
     Noise,
     caption_batch,
     misspell,
@@ -23,9 +26,18 @@ from openreels.training.text_encoder import (
     TextRecipe,
     TextTrainer,
     contrast_loss,
+    export_text_encoder,
     slot_loss,
     train_text_encoder,
 )
+from openreels.training.text_measures import (
+    embed,
+    near_misses,
+    nearness_accuracy,
+    retrieval_accuracy,
+    slot_accuracies,
+)
+from openreels.weights.checkpoint import load_network, read_network_header
 
 TINY = TextRecipe(
     encoder=replace(presets.tiny(), width=64, num_heads=4, num_buckets=1024, max_tokens=48),
@@ -143,6 +155,43 @@ def test_a_time_limit_stops_and_saves(tmp_path):
     trainer = train_text_encoder(tmp_path, TINY, time_limit_s=0.0)
     assert trainer.step_index == 0
     assert (tmp_path / "state.pt").exists()
+
+
+def test_an_exported_encoder_reads_as_the_trained_one(tmp_path):
+    trainer = TextTrainer(TINY)
+    path = tmp_path / "text_encoder.safetensors"
+    export_text_encoder(trainer, path, story={"data": "none"})
+    loaded = load_network(path, kind=PromptEncoder)
+    assert loaded.config == TINY.encoder
+    texts = ["a red ball bounces", ""]
+    torch.testing.assert_close(
+        loaded.encode_text(texts)[0],
+        trainer.encoder.eval().encode_text(texts)[0],
+        atol=2e-2,  # fp16 storage
+        rtol=0.0,
+    )
+    assert read_network_header(path).metadata["data"] == "none"
+
+
+def test_a_near_miss_differs_in_one_attribute():
+    scene = random_scene(1, 1, 1)
+    misses = near_misses(scene)
+    assert len(set(misses)) == 7 + 4 + 4
+    for other in misses:
+        pairs = zip(asdict(scene.actors[0]).items(), asdict(other.actors[0]).items(), strict=True)
+        assert sum(a != b for a, b in pairs) == 1
+
+
+def test_measures_are_at_chance_before_training_and_perfect_for_equal_texts():
+    trainer = TextTrainer(TINY)
+    slots = slot_accuracies(trainer.encoder, trainer.reader, count=12)
+    assert set(slots) == {*ACTOR_SLOTS, *SCENE_SLOTS, "said"}
+    assert slots["colour"] < 0.5
+    vectors = embed(trainer.encoder, ["a red ball", "a red ball", "night"])
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(vectors[0], vectors[1])
+    assert 0.0 <= retrieval_accuracy(trainer.encoder, count=8) <= 1.0
+    assert 0.0 <= nearness_accuracy(trainer.encoder, count=3) <= 1.0
 
 
 def test_learning_rate_grows_then_falls():

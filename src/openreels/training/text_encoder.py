@@ -26,6 +26,7 @@ from openreels.training.text_captions import (
     Noise,
     caption_batch,
 )
+from openreels.weights.checkpoint import save_network
 
 logger = logging.getLogger(__name__)
 
@@ -289,3 +290,17 @@ def train_text_encoder(
     trainer.save(state_path)
     trainer.encoder.eval()
     return trainer
+
+
+def export_text_encoder(
+    trainer: TextTrainer, path: str | Path, *, story: dict[str, object]
+) -> None:
+    """Write the encoder as a weights file, in half precision.
+
+    Args:
+        trainer: After training.
+        path: A ``.safetensors`` file.
+        story: JSON values that tell how it was trained and what was measured.
+    """
+    metadata = {"steps": trainer.step_index, "recipe": asdict(trainer.recipe), **story}
+    save_network(path, trainer.encoder, metadata=metadata, dtype=torch.float16)
