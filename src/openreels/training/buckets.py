@@ -58,14 +58,18 @@ class BucketSampler:
         return int(torch.multinomial(weights, 1, generator=generator(self._seed, "bucket", step)))
 
     def take(self, index: int, count: int) -> LatentBatch:
-        """Read the next samples of a bucket and move its cursor.
+        """Read the next samples of a bucket and move its cursor."""
+        return self.buckets[index].dataset.read(self.next_rows(index, count))
+
+    def next_rows(self, index: int, count: int) -> list[int]:
+        """Name the next rows of a bucket and move its cursor.
 
         Args:
             index: Which bucket.
-            count: Number of samples; an epoch may end among them.
+            count: Number of rows; an epoch may end among them.
 
         Returns:
-            The samples.
+            The rows.
         """
         rows: list[int] = []
         while len(rows) < count:
@@ -78,7 +82,7 @@ class BucketSampler:
                 dataset.refresh()
                 cursor = Cursor(epoch=cursor.epoch + 1, size=len(dataset))
             self.cursors[index] = cursor
-        return self.buckets[index].dataset.read(rows)
+        return rows
 
     def _order(self, index: int) -> list[int]:
         cursor = replace(self.cursors[index], offset=0)

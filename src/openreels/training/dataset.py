@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -19,13 +19,13 @@ from openreels.training.precompute import (
     Encoders,
     LatentBatch,
     black_latents,
-    encode_scenes,
-    scenes_of,
+    encode_samples,
     shard_path,
 )
 from openreels.weights.tensors import read_tensors
 
 
+@runtime_checkable
 class Dataset(Protocol):
     """Samples of one bucket by row; rows may be added at the end, never change."""
 
@@ -131,8 +131,10 @@ class StageDataset:
         """Read samples in fp32, in the order of ``rows``."""
         for row in dict.fromkeys(rows):
             if row not in self._known:
-                scenes = scenes_of(self._config.seed, [self._config.start + row], self._config.clip)
-                self._known[row] = encode_scenes(scenes, self.shape, self._encoders)
+                index = self._config.start + row
+                self._known[row] = encode_samples(
+                    self._config.seed, [index], self.shape, self._encoders
+                )
         samples = [self._known[row] for row in rows]
         return LatentBatch(
             video=torch.cat([sample.video for sample in samples]),

@@ -23,7 +23,7 @@ from openreels.training.metrics import Meter, RunLog
 from openreels.training.networks import load_frozen, weights_path
 from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from openreels.training.precompute import load_encoders
-from openreels.training.step import training_step
+from openreels.training.step import has_bf16_products, training_step
 from openreels.weights.checkpoint import load_network, save_network
 
 STATE_FILE = "state.safetensors"
@@ -150,6 +150,7 @@ class _Run:
         self.out = out
         self.maker = BatchMaker(config=config, encode_text=encode_text)
         self.meter = Meter()
+        self.bf16 = config.products == "bf16" or (config.products == "auto" and has_bf16_products())
 
     def loop(
         self,
@@ -215,7 +216,7 @@ class _Run:
         state, config = self.state, self.config.optim
         set_learning_rate(state.optimizer, rate)
         state.optimizer.zero_grad(set_to_none=True)
-        loss = training_step(state.network, batch)
+        loss = training_step(state.network, batch, bf16=self.bf16)
         loss.total.backward()
         norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.clip_norm, foreach=True)
         if bool(torch.isfinite(norm)):

@@ -17,18 +17,15 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor
 
-from openreels.core.arrays import AudioLatents, Pixels, VideoLatents
+from openreels.core.arrays import Pixels, VideoLatents
 from openreels.core.config import to_dict
-from openreels.core.protocols import AudioCodec, VideoCodec
-from openreels.core.seeding import derive_seed
-from openreels.core.shapes import SAMPLES_PER_TOKEN, TEMPORAL_STRIDE, ClipShape
+from openreels.core.shapes import TEMPORAL_STRIDE, ClipShape
+from openreels.models.audio_vae.model import AudioVAE
+from openreels.models.video_vae.model import VideoVAE
 from openreels.stage.captions import caption
-from openreels.stage.physics import contacts
-from openreels.stage.render import render_video
+from openreels.stage.sample import make_samples
 from openreels.stage.scene import Scene
-from openreels.stage.sound import render_audio
-from openreels.stage.world import WorldSettings, sample_scene
-from openreels.training.config import ClipConfig, CodecPaths, PrecomputeConfig
+from openreels.training.config import CodecPaths, PrecomputeConfig
 from openreels.training.networks import fingerprint, load_frozen
 from openreels.weights.tensors import as_dtype, write_atomic, write_tensors
 
@@ -40,9 +37,9 @@ BLACK_FILE = "black.safetensors"
 class Encoders:
     """The two frozen autoencoders."""
 
-    video: VideoCodec
+    video: VideoVAE
     """Pixels to latents."""
-    audio: AudioCodec
+    audio: AudioVAE
     """Sound to latents."""
 
 
@@ -54,8 +51,8 @@ class LatentBatch:
     """Latents of the clips."""
     stills: VideoLatents
     """At latent ``j`` the latents of frame ``4 j`` as a still image (a static clip)."""
-    audio: AudioLatents
-    """Latents of their sound."""
+    audio: Float[Tensor, "b d l"]
+    """Latents of their sound; their channels are another number than the video's."""
     scenes: tuple[Scene, ...]
     """What they show."""
 
@@ -63,49 +60,41 @@ class LatentBatch:
 def load_encoders(codecs: CodecPaths) -> Encoders:
     """Load the autoencoders that a config names."""
     return Encoders(
-        video=load_frozen("video_vae", codecs.video_vae),  # pyright: ignore[reportArgumentType]
-        audio=load_frozen("audio_vae", codecs.audio_vae),  # pyright: ignore[reportArgumentType]
+        video=load_frozen("video_vae", codecs.video_vae, kind=VideoVAE),
+        audio=load_frozen("audio_vae", codecs.audio_vae, kind=AudioVAE),
     )
 
 
-def scenes_of(seed: int, indices: Sequence[int], clip: ClipConfig) -> tuple[Scene, ...]:
-    """Draw the scenes of a bucket by index."""
-    settings = WorldSettings(aspect_ratio=clip.aspect_ratio, duration_s=clip.duration_s)
-    return tuple(sample_scene(seed, index, settings=settings) for index in indices)
-
-
 @torch.no_grad()
-def encode_scenes(scenes: Sequence[Scene], shape: ClipShape, encoders: Encoders) -> LatentBatch:
-    """Render scenes and encode their pictures, stills and sound.
+def encode_samples(
+    seed: int, indices: Sequence[int], shape: ClipShape, encoders: Encoders
+) -> LatentBatch:
+    """Render scenes of the Stage world and encode their pictures, stills and sound.
 
     Args:
-        scenes: All of one aspect ratio and length.
+        seed: Seed of the world.
+        indices: Indices of the scenes.
         shape: Shape of the clips.
         encoders: Autoencoders.
 
     Returns:
         Their latents in fp32.
     """
-    pixels = render_video(scenes, shape)
-    num_samples = shape.num_audio_tokens * SAMPLES_PER_TOKEN
-    waveform = render_audio(
-        [contacts(scene) for scene in scenes],
-        num_samples,
-        [derive_seed(scene.seed, "sound", scene.index) for scene in scenes],
-    )
-    video = encoders.video.encode(pixels)
+    samples = make_samples(seed, indices, shape)
+    video = encoders.video.encode(samples.pixels)
     stills = video
     if video.shape[2] > 1:
-        stills = torch.cat([video[:, :, :1], encode_stills(pixels, encoders.video)], dim=2)
+        later = encode_stills(samples.pixels, encoders.video)
+        stills = torch.cat([video[:, :, :1], later], dim=2)
     return LatentBatch(
         video=video,
         stills=stills,
-        audio=encoders.audio.encode(waveform),
-        scenes=tuple(scenes),
+        audio=encoders.audio.encode(samples.waveform),
+        scenes=tuple(truth.scene for truth in samples.truths),
     )
 
 
-def encode_stills(pixels: Pixels, codec: VideoCodec) -> Float[Tensor, "b c j h w"]:
+def encode_stills(pixels: Pixels, codec: VideoVAE) -> Float[Tensor, "b c j h w"]:
     """Encode frames 4, 8, ... each as a static clip, as an image given at a keyframe is encoded."""
     frames = pixels[:, :, TEMPORAL_STRIDE::TEMPORAL_STRIDE]
     static = repeat(frames, "b c j H W -> (b j) c t H W", t=TEMPORAL_STRIDE + 1)
@@ -113,7 +102,7 @@ def encode_stills(pixels: Pixels, codec: VideoCodec) -> Float[Tensor, "b c j h w
 
 
 @torch.no_grad()
-def black_latents(shape: ClipShape, codec: VideoCodec) -> Float[Tensor, "1 c f h w"]:
+def black_latents(shape: ClipShape, codec: VideoVAE) -> Float[Tensor, "1 c f h w"]:
     """Latents of an all-black clip: what stands where nothing is given (eq. 7)."""
     return codec.encode(torch.full((1, 3, shape.num_frames, shape.height, shape.width), -1.0))
 
@@ -180,8 +169,7 @@ def _write_shard(
     batches: list[LatentBatch] = []
     for first in range(indices.start, indices.stop, config.batch_size):
         some = range(first, min(first + config.batch_size, indices.stop))
-        scenes = scenes_of(config.seed, some, config.clip)
-        batches.append(encode_scenes(scenes, config.clip.shape, encoders))
+        batches.append(encode_samples(config.seed, some, config.clip.shape, encoders))
     lines = [record_line(scene) for batch in batches for scene in batch.scenes]
     path = shard_path(folder, shard)
     write_atomic(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines).encode())

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from einops import reduce
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -21,7 +22,14 @@ class StepLoss:
     """Mean squared error of each sample, a branch; None where the branch was not run."""
 
 
-def training_step(network: nn.Module, batch: TrainingBatch) -> StepLoss:
+def has_bf16_products(device: str = "cpu") -> bool:
+    """Whether bfloat16 matrix products are fast on a device; on other processors they crawl."""
+    if device != "cpu":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return torch.cpu._is_avx512_bf16_supported()
+
+
+def training_step(network: nn.Module, batch: TrainingBatch, *, bf16: bool = False) -> StepLoss:
     """Predict the velocity and measure the error.
 
     Implements SkyReels-V4 (arXiv 2602.21818), eq. 6: video and audio errors with equal weights,
@@ -30,11 +38,13 @@ def training_step(network: nn.Module, batch: TrainingBatch) -> StepLoss:
     Args:
         network: The transformer.
         batch: Noisy tokens, targets, prompts, noise levels.
+        bf16: Whether matrix products take bfloat16 factors; sums, norms and the error are fp32.
 
     Returns:
         The loss, with gradients.
     """
-    velocity = network(batch.inputs, batch.context, batch.context_mask, batch.sigma)
+    with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
+        velocity = network(batch.inputs, batch.context, batch.context_mask, batch.sigma)
     parts = velocity.zip(batch.targets, _error)
     total = sum(part.mean() for part in (parts.video, parts.audio) if part is not None)
     return StepLoss(total=total, parts=parts)  # pyright: ignore[reportArgumentType]
@@ -43,4 +53,4 @@ def training_step(network: nn.Module, batch: TrainingBatch) -> StepLoss:
 def _error(velocity: Tensor | None, target: Tensor | None) -> PerSample | None:
     if velocity is None or target is None:
         return None
-    return reduce((velocity - target).square(), "b n p -> b", "mean")
+    return reduce((velocity.float() - target).square(), "b n p -> b", "mean")

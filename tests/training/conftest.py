@@ -1,0 +1,62 @@
+"""One small bucket of latents and one small run, for every test of this room."""
+
+from dataclasses import replace
+
+import pytest
+
+from openreels.models.mmdit import presets
+from openreels.training.config import (
+    ClipConfig,
+    CodecPaths,
+    OptimConfig,
+    PrecomputeConfig,
+    ShardData,
+    TaskConfig,
+    TrainConfig,
+)
+from openreels.training.precompute import load_encoders, precompute
+
+CODECS = CodecPaths(video_vae="random:tiny", audio_vae="random:tiny", text_encoder="random:tiny")
+CLIP = ClipConfig(duration_s=0.5, short_side=32)
+MIX = (("t2av", 4.0), ("t2v", 1.0), ("t2a", 1.0), ("t2i", 1.0), ("last", 1.0), ("extend", 1.0))
+
+
+@pytest.fixture(scope="session")
+def bucket_config() -> PrecomputeConfig:
+    return PrecomputeConfig(
+        folder="bucket", clip=CLIP, seed=3, count=7, shard_size=3, batch_size=2, codecs=CODECS
+    )
+
+
+@pytest.fixture(scope="session")
+def encoders():
+    return load_encoders(CODECS)
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory, bucket_config):
+    root = tmp_path_factory.mktemp("data")
+    assert precompute(bucket_config, root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def model_config():
+    return replace(
+        presets.tiny(), video_in=4 * 33, video_out=4 * 16, audio_channels=4, context_width=32
+    )
+
+
+@pytest.fixture(scope="session")
+def run_config(data_root, model_config) -> TrainConfig:
+    return TrainConfig(
+        name="test",
+        model=model_config,
+        data=(ShardData(folder=str(data_root / "bucket")),),
+        codecs=CODECS,
+        tasks=TaskConfig(mix=MIX, pictures_factor=2),
+        optim=OptimConfig(lr=3e-3, warmup_steps=3, ema_decays=(0.9, 0.99)),
+        batch_size=4,
+        steps=6,
+        log_every=2,
+    )

@@ -1,0 +1,141 @@
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from openreels.conditioning.tasks import TASKS
+from openreels.core.seeding import generator
+from openreels.models.text_encoder.model import PromptEncoder
+from openreels.nn.patchify import patchify, unpatchify
+from openreels.training.batch import (
+    BatchMaker,
+    TaskDraw,
+    draw_prompts,
+    draw_tasks,
+    patch_of,
+)
+from openreels.training.config import DEFAULT_MIX, TaskConfig
+from openreels.training.dataset import ShardDataset
+from openreels.training.networks import load_frozen
+
+
+@pytest.fixture(scope="module")
+def data(data_root):
+    return ShardDataset(data_root / "bucket")
+
+
+@pytest.fixture(scope="module")
+def maker(run_config):
+    encoder = load_frozen("text_encoder", "random:tiny", kind=PromptEncoder)
+    return BatchMaker(config=run_config, encode_text=encoder.encode_text)
+
+
+def make(maker, data, names, step=0):
+    task = TASKS[names[0]]
+    draw = TaskDraw(names=names, video=task.video, sound=task.sound, picture=task.single_frame)
+    latents = data.read(range(len(names)))
+    batch = maker.make(latents, draw, shape=data.shape, black=data.black, step=step)
+    return latents, batch
+
+
+def test_a_batch_has_one_structure_and_tasks_by_their_shares():
+    config = TaskConfig(mix=DEFAULT_MIX)
+    draws = [draw_tasks(config, 8, generator(0, step)) for step in range(1500)]
+    for draw in draws:
+        if draw.sound and draw.video:
+            assert all(TASKS[name].video and TASKS[name].sound for name in draw.names)
+        assert len(draw.names) == (32 if draw.picture else 8)
+    silent = [draw for draw in draws if draw.video and not draw.sound and not draw.picture]
+    assert len(silent) / 1500 == pytest.approx(0.07, abs=0.02)
+    names = Counter(name for draw in draws if draw.sound and draw.video for name in draw.names)
+    assert names["t2av"] / sum(names.values()) == pytest.approx(0.65 / 0.85, abs=0.02)
+    shares = Counter(name for draw in silent for name in draw.names)
+    assert shares["t2v"] / sum(shares.values()) == pytest.approx(0.65 / 0.85, abs=0.06)
+    assert "extend" in shares
+    assert "t2av" not in shares
+
+
+def test_text_dropout_of_zero_and_one(data):
+    scenes = data.read(range(7)).scenes
+    none = TaskConfig(text_dropout=0.0)
+    assert all(draw_prompts(scenes, none, generator(0, "p")))
+    everything = TaskConfig(text_dropout=1.0)
+    assert draw_prompts(scenes, everything, generator(0, "p")) == ("",) * 7
+    half = [draw_prompts(scenes, TaskConfig(text_dropout=0.5), generator(s)) for s in range(100)]
+    assert sum(not text for texts in half for text in texts) == pytest.approx(350, abs=60)
+
+
+def test_prompts_are_paraphrases_of_both_tiers(data):
+    scenes = data.read([0] * 40).scenes
+    long, short = (
+        draw_prompts(scenes, TaskConfig(text_dropout=0.0, short_share=share), generator(0, "p"))
+        for share in (0.0, 1.0)
+    )
+    assert len(set(long)) > 30
+    assert sum(map(len, short)) < 0.7 * sum(map(len, long))
+
+
+def test_noisy_tokens_lie_between_clean_and_target(maker, data):
+    latents, batch = make(maker, data, ("t2av",) * 3)
+    sigma = batch.sigma.view(-1, 1, 1)
+    tokens, clean = batch.inputs.video.tokens, patchify(latents.video, 2)
+    noisy = patchify(unpatchify(tokens, (3, 4, 4), 2)[:, :16], 2)
+    torch.testing.assert_close(noisy, clean + sigma * batch.targets.video)
+    clean_audio = latents.audio.transpose(1, 2)
+    noisy_audio = batch.inputs.audio.tokens
+    torch.testing.assert_close(noisy_audio, clean_audio + sigma * batch.targets.audio)
+
+
+def test_nothing_is_given_without_a_mask(maker, data):
+    _, batch = make(maker, data, ("t2av",))
+    channels = unpatchify(batch.inputs.video.tokens, (3, 4, 4), 2)
+    assert torch.equal(channels[:, 16:32], data.black)
+    assert not channels[:, 32].any()
+
+
+def test_stills_and_clips_are_given_each_in_their_task(maker, data):
+    latents, batch = make(maker, data, ("last", "extend"))
+    channels = unpatchify(batch.inputs.video.tokens, (3, 4, 4), 2)
+    given, known = channels[:, 16:32], channels[:, 32].bool()
+    assert known[0].all((1, 2)).tolist() == [False, False, True]
+    assert torch.equal(given[0, :, 2], latents.stills[0, :, 2])
+    assert torch.equal(given[0, :, :2], data.black[0, :, :2])
+    count = int(known[1].all((1, 2)).sum())
+    assert 1 <= count <= 2
+    assert torch.equal(given[1, :, :count], latents.video[1, :, :count])
+    assert torch.equal(given[1, :, count:], data.black[0, :, count:])
+
+
+def test_pictures_are_the_first_latent_and_have_no_sound(maker, data):
+    latents, batch = make(maker, data, ("t2i", "t2i"))
+    assert batch.inputs.audio is None
+    assert batch.targets.audio is None
+    assert batch.inputs.video.tokens.shape == (2, 4, 132)
+    clean = patchify(latents.video[:, :, :1], 2)
+    sigma = batch.sigma.view(-1, 1, 1)
+    noisy = patchify(unpatchify(batch.inputs.video.tokens, (1, 4, 4), 2)[:, :16], 2)
+    torch.testing.assert_close(noisy, clean + sigma * batch.targets.video)
+
+
+def test_sound_alone_has_no_video(maker, data):
+    _, batch = make(maker, data, ("t2a", "t2a"))
+    assert batch.inputs.video is None
+    assert batch.inputs.audio.tokens.shape == (2, data.shape.num_audio_tokens, 4)
+
+
+def test_draws_follow_from_the_step_alone(maker, data):
+    one, same = (make(maker, data, ("last", "extend"), step=4)[1] for _ in range(2))
+    other = make(maker, data, ("last", "extend"), step=5)[1]
+    assert torch.equal(one.inputs.video.tokens, same.inputs.video.tokens)
+    assert torch.equal(one.context, same.context)
+    assert not torch.equal(one.sigma, other.sigma)
+    assert not torch.equal(one.targets.audio, other.targets.audio)
+
+
+def test_the_patch_follows_from_the_channels(model_config):
+    assert patch_of(model_config, 16) == 2
+    with pytest.raises(ValueError, match="c = 8"):
+        patch_of(model_config, 8)
+    with pytest.raises(ValueError, match="video_in"):
+        patch_of(replace(model_config, video_out=16), 16)

@@ -1,0 +1,32 @@
+import pytest
+
+from openreels.core.config import from_dict, to_dict
+from openreels.models.video_vae import presets as video_presets
+from openreels.training.batch import patch_of
+from openreels.training.config import PrecomputeConfig, ShardData, TrainConfig
+from openreels.training.recipes import LONG, RECIPES, SHORT
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_recipes_are_whole_configs_that_fit_the_autoencoder(name):
+    for part in RECIPES[name]():
+        assert from_dict(type(part), to_dict(part)) == part
+        if isinstance(part, TrainConfig):
+            assert patch_of(part.model, video_presets.stage().latent_channels) == 2
+
+
+def test_every_bucket_that_is_trained_is_precomputed():
+    folders = {part.folder: part for part in (*SHORT, *LONG)}
+    assert len(folders) == len(SHORT) + len(LONG)
+    for recipe in RECIPES.values():
+        for part in recipe():
+            if isinstance(part, TrainConfig):
+                used = {data.folder for data in part.data if isinstance(data, ShardData)}
+                assert used <= folders.keys()
+
+
+def test_stage_makes_its_latents_before_it_trains():
+    *first, last = RECIPES["stage"]()
+    assert all(isinstance(part, PrecomputeConfig) for part in first)
+    assert isinstance(last, TrainConfig)
+    assert {data.folder for data in last.data} == {part.folder for part in first}
