@@ -14,7 +14,7 @@ Progress = Callable[[str, int, int], None]
 
 @contextmanager
 def progress_bars() -> Iterator[Progress]:
-    """Draw one bar a stage on stderr while the block runs.
+    """Draw one bar a stage on stderr while the block runs; lines where stderr is no terminal.
 
     Yields:
         A callback: stage, units done, units in all.
@@ -23,6 +23,10 @@ def progress_bars() -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _tell_line
+        return
     columns = (
         TextColumn("{task.description:>8}"),
         BarColumn(),
@@ -30,7 +34,7 @@ def progress_bars() -> Iterator[Progress]:
         TimeElapsedColumn(),
     )
     tasks: dict[str, Any] = {}
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=console) as bars:
 
         def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
@@ -38,6 +42,11 @@ def progress_bars() -> Iterator[Progress]:
             bars.update(tasks[stage], completed=done, total=total)
 
         yield show
+
+
+def _tell_line(stage: str, done: int, total: int) -> None:
+    if done in (0, total):
+        typer.echo(f"{stage}: {done}/{total}", err=True)
 
 
 def print_json(values: Mapping[str, object]) -> None:

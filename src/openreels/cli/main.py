@@ -14,6 +14,9 @@ from openreels.cli.inspect import inspect
 from openreels.cli.stage import stage_app
 from openreels.cli.train import train
 
+_STOPPED = 130
+"""Exit status after Ctrl-C."""
+
 app = typer.Typer(
     name="openreels",
     help="Make clips with synchronised sound from prompts, pictures, clips and masks.",
@@ -28,10 +31,11 @@ app.command()(train)
 app.command()(inspect)
 
 
-def _show_version(asked: bool) -> None:
+def _show_version(asked: bool) -> bool:
     if asked:
         typer.echo(__version__)
         raise typer.Exit
+    return asked
 
 
 @app.callback()
@@ -64,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _tell(f"{error.filename or 'a file'}: {error.strerror or error}", status=2)
     except (typer.Abort, KeyboardInterrupt):
-        return _tell("stopped; no half-written file is left", status=130)
+        status = _STOPPED
+    if status == _STOPPED:
+        return _tell("stopped; no half-written file is left", status=_STOPPED)
     return status if isinstance(status, int) else 0
 
 

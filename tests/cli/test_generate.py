@@ -1,0 +1,205 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from openreels.core.request import GenerationRequest
+from openreels.media.audio import read_waveform
+from openreels.media.clip import read_clip
+from openreels.media.image import read_image
+
+FAST = ("--steps", "1", "--duration", "1", "--no-enhance")
+
+
+def keyframes(number, *, step=0.25):
+    words = []
+    for index in range(number):
+        words += ["--keyframe", f"{index * step}=picture.png"]
+    return words
+
+
+def test_a_prompt_becomes_a_clip_and_one_json_object(openreels, files, tiny_model):
+    words = ("a red ball", "-o", "out.mp4", "--preset", tiny_model, *FAST, "--seed", 7, "--json")
+    result = openreels("generate", *words)
+    assert result.status == 0, result.err
+    facts = json.loads(result.out)
+    assert facts["path"] == "out.mp4"
+    assert (facts["width"], facts["height"], facts["fps"]) == (64, 64, 16)
+    assert (facts["seed"], facts["steps"], facts["sample_rate_hz"]) == (7, 1, 44_100)
+    assert {"read", "encode", "denoise", "decode"} <= facts["stages_s"].keys()
+    clip = read_clip(files / "out.mp4")
+    assert clip.num_frames == facts["num_frames"] == 17
+    assert clip.waveform.shape == (2, round(17 / 16 * 44_100))
+    assert "denoise" in result.err
+
+
+def test_the_suffix_chooses_sound_or_picture(openreels, files, tiny_model):
+    model = ("--preset", tiny_model, "--steps", 1)
+    heard = openreels("generate", "rain", "-o", "a.wav", "--duration", 1, *model)
+    assert heard.status == 0, heard.err
+    assert read_waveform(files / "a.wav").shape[1] == pytest.approx(44_100, abs=4096)
+    seen = openreels("generate", "a red ball", "-o", "a.png", *model)
+    assert seen.status == 0, seen.err
+    assert read_image(files / "a.png").shape == (64, 64, 3)
+    assert "a.png: 64x64, seed 0, 1 steps" in seen.out
+
+
+def test_a_request_file_gives_the_same_clip_and_options_win(openreels, files, tiny_model):
+    model = ("--preset", tiny_model)
+    words = ("a cube", *FAST, "--seed", 3, "--first-frame", "picture.png", "--no-sound")
+    first = openreels("generate", *words, *model, "-o", "a.mp4", "--save-request", "request.json")
+    assert first.status == 0, first.err
+    request = GenerationRequest.from_json((files / "request.json").read_text())
+    assert request == GenerationRequest(
+        prompt="a cube",
+        duration_s=1.0,
+        steps=1,
+        seed=3,
+        enhance=False,
+        sound=False,
+        first_frame="picture.png",
+    )
+    again = openreels("generate", "--request", "request.json", *model, "-o", "b.mp4")
+    assert again.status == 0, again.err
+    assert (files / "a.mp4").read_bytes() == (files / "b.mp4").read_bytes()
+    other = openreels("generate", "--request", "request.json", "--seed", 4, *model, "-o", "c.mp4")
+    assert "seed 4" in other.out
+
+
+def test_a_masked_edit_with_a_smaller_mask_says_so(openreels, files, tiny_model):
+    words = ("a ball", "--edit", "clip.mp4", "--edit-region", "small.png", "--keep-audio")
+    result = openreels("generate", *words, "-o", "a.mp4", "--preset", tiny_model, "--steps", 1)
+    assert result.status == 0, result.err
+    kept, source = read_clip(files / "a.mp4").frames, read_clip(files / "clip.mp4").frames
+    left = (slice(None), slice(None), slice(0, 24))
+    assert np.abs(kept[left].astype(int) - source[left]).mean() < 6
+
+
+def test_six_keyframes_are_accepted(openreels, files, tiny_model):
+    words = (*keyframes(6, step=0.2 + 0.05), "-o", "a.mp4", "--duration", "1.5", "--steps", 1)
+    result = openreels("generate", "a red ball", *words, "--preset", tiny_model)
+    assert result.status == 0, result.err
+
+
+WRONG = {
+    "unknown flag": (["--foo"], "No such option: --foo"),
+    "no number": (["--duration", "long"], "--duration"),
+    "missing picture": (["--first-frame", "none.png"], "must exist, got none.png"),
+    "missing clip": (["--extend", "none.mp4"], "must exist, got none.mp4"),
+    "empty file": (["--extend", "empty.mp4"], "must not be empty"),
+    "corrupt clip": (["--extend", "corrupt.mp4"], "corrupt.mp4"),
+    "text named mp4": (["--extend", "text.mp4"], "text.mp4 is not a clip or a sound"),
+    "text named png": (["--first-frame", "text.png"], "text.png is not a picture"),
+    "no frames": (["--extend", "sound.m4a"], "needs a picture, got sound.m4a without one"),
+    "NaN sound": (["--extend", "nan.mkv"], "finite numbers, got NaN"),
+    "0 seconds": (["--duration", "0"], "duration must be 1 to 15 seconds, got 0"),
+    "99 seconds": (["--duration", "99"], "duration must be 1 to 15 seconds, got 99"),
+    "NaN seconds": (["--duration", "nan"], "duration_s must be a finite number"),
+    "seven keyframes": (keyframes(7), "at most 6 keyframes can be given, got 7"),
+    "keyframe outside": (["--keyframe", "3.5=picture.png"], "inside the clip, 0 to 3 seconds"),
+    "keyframe form": (["--keyframe", "picture.png"], "--keyframe takes SECONDS=IMAGE"),
+    "mask of another shape": (
+        ["--edit", "clip.mp4", "--edit-region", "wide.png"],
+        "must have the shape of its clip, 64x64, got 64x32",
+    ),
+    "mask of another length": (
+        ["--edit", "clip.mp4", "--edit-region", "short.mp4"],
+        "as long as its clip, 1.06 seconds, got 0.31",
+    ),
+    "long prompt": (["--negative-prompt", "x" * 10_000], "at most 4000 characters, got 10000"),
+    "unwritable": (["-o", "none/a.mp4"], "folder of the output must exist, got none"),
+    "output is a folder": (["-o", "."], "must end in one of"),
+    "output suffix": (["-o", "a.txt"], "must end in one of .mp4"),
+    "no device": (["-o", "/proc/a.mp4"], "must be writable"),
+    "unknown ratio": (["--aspect-ratio", "2:1"], "aspect_ratio must be one of 16:9"),
+    "unknown size": (["--resolution", "8k"], "resolution must be one of 64p"),
+    "size not made": (["--resolution", "1080p"], "this model makes 64p"),
+    "tag not in prompt": (["--ref", "@hero=picture.png"], "every tag must occur in the prompt"),
+    "tag form": (["--ref", "hero"], "--ref takes @TAG=IMAGE"),
+    "exclusive": (["--extend", "clip.mp4", "--edit", "clip.mp4"], "only one clip"),
+    "no model": (["--preset", "none"], "a model is 'stage' or a folder of weights"),
+    "request missing": (["--request", "none.json"], "must exist, got none.json"),
+    "request broken": (["--request", "text.mp4"], "must be written as JSON"),
+    "request unknown field": (["--request", "bad.json"], "keyframes[0].when is not a field"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_one_sentence_and_leaves_nothing(openreels, files, tiny_model, name):
+    write_odd_files(files)
+    words, message = WRONG[name]
+    before = sorted(files.rglob("*"))
+    result = openreels(
+        "generate", "a red ball", "-o", "out.mp4", "--preset", tiny_model, "--steps", 1, *words
+    )
+    sentence = result.err.strip().splitlines()[-1]
+    assert result.status == 2, result.err
+    assert sentence.startswith("error: ")
+    assert message in sentence
+    assert "Traceback" not in result.err
+    assert result.out == ""
+    assert sorted(files.rglob("*")) == before
+
+
+@pytest.mark.parametrize("prompt", ["", "  ", "x" * 10_000])
+def test_an_empty_or_endless_prompt_is_refused(openreels, files, prompt):
+    result = openreels("generate", prompt, "-o", "out.mp4")
+    assert result.status == 2
+    assert result.err.startswith("error: prompt m")
+    assert result.err.count("\n") == 1
+
+
+def test_prompt_and_output_are_needed(openreels, files):
+    assert "a prompt must be given" in openreels("generate", "-o", "a.mp4").err
+    assert "an output must be named" in openreels("generate", "a ball").err
+
+
+def write_odd_files(folder):
+    """A clip whose sound is NaN, a sound named as a clip, a request with an unknown field."""
+    with av.open(str(folder / "nan.mkv"), "w") as container:
+        video = container.add_stream("ffv1", rate=16)
+        video.width = video.height = 64
+        video.pix_fmt = "bgr0"
+        audio = container.add_stream("pcm_f32le", rate=44_100, layout="stereo")
+        for index in range(9):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
+            frame = frame.reformat(format="bgr0")
+            frame.pts, frame.time_base = index, Fraction(1, 16)
+            container.mux(video.encode(frame))
+        samples = np.full((1, 2 * 20_000), np.nan, np.float32)
+        sound = av.AudioFrame.from_ndarray(samples, "flt", "stereo")
+        sound.sample_rate, sound.pts, sound.time_base = 44_100, 0, Fraction(1, 44_100)
+        container.mux(audio.encode(sound))
+        container.mux([*video.encode(), *audio.encode()])
+    with av.open(str(folder / "sound.m4a"), "w") as container:
+        audio = container.add_stream("aac", rate=44_100, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 9_000), np.float32), "fltp", "mono")
+        sound.sample_rate, sound.pts, sound.time_base = 44_100, 0, Fraction(1, 44_100)
+        container.mux([*audio.encode(sound), *audio.encode()])
+    (folder / "bad.json").write_text('{"prompt": "a", "keyframes": [{"image": "k", "when": 1}]}')
+
+
+def test_an_interrupted_process_leaves_no_file(files, tiny_model):
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from openreels.cli.main import run; run()"
+    )
+    words = ["generate", "a ball", "-o", "out.mp4", "--preset", str(tiny_model)]
+    words += ["--steps", "200", "--mode", "pro", "--duration", "15"]
+    log = files / "log.txt"
+    before = sorted({*files.rglob("*"), log})
+    with log.open("w") as told:
+        process = subprocess.Popen([sys.executable, "-c", code, *words], cwd=files, stderr=told)
+        while process.poll() is None and "denoise" not in log.read_text():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130
+    assert log.read_text().endswith("error: stopped; no half-written file is left\n")
+    assert "Traceback" not in log.read_text()
+    assert sorted(files.rglob("*")) == before
