@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
@@ -32,6 +32,7 @@ Message: TypeAlias = Sequence[Part]
 """The parts of one prompt, in order."""
 
 
+@runtime_checkable
 class Conditioner(Protocol):
     """Turns messages into context tokens; frozen while the transformer trains (sec. 3.1)."""
 
@@ -40,6 +41,7 @@ class Conditioner(Protocol):
         ...
 
 
+@runtime_checkable
 class VideoCodec(Protocol):
     """Pixels to normalised latents and back."""
 
@@ -52,6 +54,7 @@ class VideoCodec(Protocol):
         ...
 
 
+@runtime_checkable
 class AudioCodec(Protocol):
     """Stereo waveform to normalised latents and back."""
 
@@ -64,6 +67,7 @@ class AudioCodec(Protocol):
         ...
 
 
+@runtime_checkable
 class Denoiser(Protocol):
     """Predicts the velocity of both modalities; an absent modality is None in and None out."""
 

@@ -14,8 +14,7 @@ from openreels.core.request import GenerationRequest
 from openreels.evaluation.clips import PlayedClip, Progress, tensors_of, true_clip
 from openreels.evaluation.config import BenchConfig
 from openreels.evaluation.metrics import masked_psnr_db, psnr_db
-from openreels.media.clip import Clip
-from openreels.media.video import read_clip
+from openreels.media.clip import Clip, read_clip
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
 from openreels.stage.captions import held_out_prompts

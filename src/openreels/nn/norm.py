@@ -25,4 +25,6 @@ class HeadNorm(nn.Module):
 
     def forward(self, heads: Float[Tensor, "b n k e"]) -> Float[Tensor, "b n k e"]:
         """Scale every head to unit root mean square, then by the learned gain."""
-        return nn.functional.rms_norm(heads, self.weight.shape, self.weight, eps=EPSILON)
+        return nn.functional.rms_norm(
+            heads.to(self.weight.dtype), self.weight.shape, self.weight, eps=EPSILON
+        )

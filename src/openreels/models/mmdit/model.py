@@ -1,6 +1,7 @@
 """The twin MMDiT of SkyReels-V4 (arXiv 2602.21818, sec. 3.1) and its initialisation."""
 
 import math
+from typing import cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -82,7 +83,8 @@ class MMDiT(nn.Module):
     the reading of it.
 
     Not given by the paper: the prompt enters each branch through a parameter-free layer norm and a
-    linear layer; the noise embedding is shared by the branches.
+    linear layer; the noise embedding is shared by the branches, and the mean of the prompt is added
+    to it, as in Esser et al. 2024 (arXiv 2403.03206), so that modulation knows the prompt too.
 
     Args:
         config: Sizes.
@@ -93,6 +95,7 @@ class MMDiT(nn.Module):
         super().__init__()
         self.config = config
         self.sigma_embedding = SigmaEmbedding(config.width)
+        self.context_pool = nn.Linear(config.context_width, config.width)
         self.video = Branch(config, num_in=config.video_in, num_out=config.video_out)
         self.audio = Branch(config, num_in=config.audio_channels, num_out=config.audio_channels)
         initialise(self, generator)
@@ -120,14 +123,14 @@ class MMDiT(nn.Module):
             ValueError: If both branches are absent or a token has the wrong width.
         """
         self._check(inputs, context)
-        features = self.sigma_embedding(sigma)
+        features = self.sigma_embedding(sigma) + self._pool(context, context_mask)
         visible = None if bool(context_mask.all()) else context_mask
         around = inputs.map(lambda one: None if one is None else self._look(one, context, visible))
         video, video_ada = self._enter(self.video, inputs.video, context, features)
         audio, audio_ada = self._enter(self.audio, inputs.audio, context, features)
 
         for index in range(self.config.depth):
-            see, hear = self.video.blocks[index], self.audio.blocks[index]
+            see, hear = self.video.block(index), self.audio.block(index)
             if video is not None:
                 ada, text_ada = video_ada[index]
                 video = see.read_text(video, around.video, ada=ada, text_ada=text_ada)
@@ -149,6 +152,11 @@ class MMDiT(nn.Module):
             None if video is None else self.video.head(video.tokens, features),
             None if audio is None else self.audio.head(audio.tokens, features),
         )
+
+    def _pool(self, context: Context, context_mask: ContextMask) -> Float[Tensor, "b w"]:
+        weight = context_mask.to(context.dtype).unsqueeze(-1)
+        mean = (layer_norm(context) * weight).sum(1) / weight.sum(1).clamp_min(1)
+        return nn.functional.silu(self.context_pool(mean))
 
     def _enter(
         self,
