@@ -59,15 +59,18 @@ def sample(
     Raises:
         ValueError: If both modalities are absent, or the noise levels do not decrease.
     """
-    if noise.video is None and noise.audio is None:
+    present = noise.audio if noise.video is None else noise.video
+    if present is None:
         raise ValueError("at least one modality must be present, got None for both")
     levels = [float(level) for level in sigmas]
     if len(levels) < 2 or any(b >= a for a, b in pairwise(levels)):
         raise ValueError(f"sigmas must be two or more decreasing noise levels, got {levels}")
 
+    batch, dtype, device = present.shape[0], present.dtype, present.device
+
     def field(noisy: Sample, sigma: float) -> Sample:
-        present = noisy.audio if noisy.video is None else noisy.video
-        return denoiser(noisy, torch.full_like(present[(...,) + (0,) * (present.ndim - 1)], sigma))
+        level = torch.full((batch,), sigma, dtype=dtype, device=device)
+        return denoiser(noisy, level)
 
     noisy, memory = noise, None
     for step, span in enumerate(pairwise(levels), start=1):

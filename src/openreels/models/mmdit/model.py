@@ -67,6 +67,10 @@ class Branch(nn.Module):
         """Bring tokens and prompt to the width of the branch."""
         return Hidden(self.token_in(tokens), self.context_in(layer_norm(context)))
 
+    def block(self, index: int) -> Block:
+        """Return one block, by its place."""
+        return cast(Block, self.blocks[index])
+
     def modulations(self, features: Float[Tensor, "b w"]) -> list[tuple[list[AdaLN], list[AdaLN]]]:
         """Modulations of tokens and text by block; single blocks share theirs with the text."""
         tokens = self.modulation(features)
