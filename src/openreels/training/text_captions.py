@@ -183,11 +183,11 @@ class CaptionBatch:
 class Noise:
     """How captions are spoilt in training, so that real prompts need not be perfect."""
 
-    typo: float = 0.06
+    typo: float = 0.12
     """Share of the longer words that get a typing error."""
     drop: float = 0.01
     """Share of the words that are left out."""
-    hide: float = 0.15
+    hide: float = 0.2
     """Share of the distinct words of a batch that are known by their pieces only."""
     empty: float = 0.005
     """Share of the captions that are emptied."""

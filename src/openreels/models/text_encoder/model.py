@@ -14,6 +14,8 @@ from openreels.models.text_encoder.config import PromptEncoderConfig
 from openreels.models.text_encoder.tokenizer import HashedPrompts, HashTokenizer
 
 _ROPE_THETA = 1000.0
+_ROW_STD = 0.02
+"""Small, so that rows that no training caption used add nothing to a new word."""
 
 
 class PromptEncoder(nn.Module):
@@ -31,7 +33,7 @@ class PromptEncoder(nn.Module):
         super().__init__()
         self.config = config
         self.tokenizer = HashTokenizer(config)
-        self.table = nn.Parameter(torch.randn(config.num_buckets, config.width))
+        self.table = nn.Parameter(_ROW_STD * torch.randn(config.num_buckets, config.width))
         self.empty = nn.Parameter(torch.randn(config.width))
         self.norm_in = nn.LayerNorm(config.width)
         self.blocks = nn.ModuleList(EncoderBlock(config) for _ in range(config.depth))
