@@ -17,9 +17,11 @@ def test_each_kind_of_file_is_told(openreels, files, tiny_model):
     assert "seed: 4\n" in told
 
 
-@pytest.mark.parametrize("name", ["text.mp4", "text.png", "empty.mp4", "none.mp4", "bad.json"])
+@pytest.mark.parametrize(
+    "name", ["text.mp4", "text.png", "empty.mp4", "none.mp4", "bad.json", "empty.json"]
+)
 def test_what_cannot_be_told_is_one_sentence(openreels, files, name):
-    (files / "bad.json").write_text('{"prompt": ""}')
+    (files / "empty.json").write_text('{"prompt": ""}')
     result = openreels("inspect", name)
     assert (result.status, result.out) == (2, "")
     assert result.err.startswith("error: ")
