@@ -1,19 +1,18 @@
 """The audio autoencoder: stereo sound to 43.066 latent tokens a second and back.
 
-Not given by the paper: its audio autoencoder is only said to work at 44.1 kHz. This one is ours. It
-transforms short windows, works on vectors a frame and a token instead of on samples, and returns
-through an inverse transform, which on a CPU is far cheaper than convolutions at sample rate.
+Not given by the paper, which says only that its audio autoencoder works at 44.1 kHz. This one is
+ours: the encoder is a linear map of loudness in bands, the decoder a small network at token rate
+that draws spectra and envelopes. Nothing learnt works at sample rate: far cheaper on a CPU.
 """
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from openreels.core.arrays import AudioLatents, Waveform
 from openreels.core.shapes import SAMPLES_PER_TOKEN
 from openreels.models.audio_vae.config import AudioVAEConfig
-from openreels.models.audio_vae.layers import Framing, SpectralHead, blocks, compress
+from openreels.models.audio_vae.layers import Block, Hearing, SpectralHead
 
 
 class Encoder(nn.Module):
@@ -21,21 +20,12 @@ class Encoder(nn.Module):
 
     def __init__(self, config: AudioVAEConfig) -> None:
         super().__init__()
-        kernel, expansion = config.encoder_kernel, config.expansion
-        self.patch = config.frames_per_token
-        self.framing = Framing(config.hop)
-        self.embed = nn.Linear(4 * config.bins, config.frame_width)
-        self.frames = blocks(config.encoder_frame_blocks, config.frame_width, kernel, expansion)
-        self.gather = nn.Linear(self.patch * config.frame_width, config.token_width)
-        self.tokens = blocks(config.encoder_token_blocks, config.token_width, kernel, expansion)
-        self.norm = nn.LayerNorm(config.token_width)
-        self.out = nn.Linear(config.token_width, config.channels)
+        self.hearing = Hearing(config)
+        self.project = nn.Linear(config.features, config.channels)
 
     def forward(self, waveform: Waveform) -> AudioLatents:
         """Raw latents, not normalised."""
-        x = self.frames(self.embed(compress(self.framing.analyse(waveform))))
-        x = self.tokens(self.gather(rearrange(x, "b (l r) d -> b l (r d)", r=self.patch)))
-        return self.out(self.norm(x)).transpose(1, 2)
+        return self.project(self.hearing(waveform)).transpose(1, 2)
 
 
 class Decoder(nn.Module):
@@ -43,27 +33,22 @@ class Decoder(nn.Module):
 
     def __init__(self, config: AudioVAEConfig) -> None:
         super().__init__()
-        kernel, expansion = config.decoder_kernel, config.expansion
-        self.patch = config.frames_per_token
-        self.embed = nn.Linear(config.channels, config.token_width)
-        self.tokens = blocks(config.decoder_token_blocks, config.token_width, kernel, expansion)
-        self.spread = nn.Linear(config.token_width, self.patch * config.frame_width)
-        self.frames = blocks(config.decoder_frame_blocks, config.frame_width, kernel, expansion)
-        self.head = SpectralHead(config.frame_width, config.bins, config.bands)
-        self.framing = Framing(config.hop)
+        self.embed = nn.Linear(config.channels, config.width)
+        self.blocks = nn.Sequential(*[
+            Block(config.width, config.kernel, config.expansion) for _ in range(config.blocks)
+        ])
+        self.head = SpectralHead(config)
 
     def forward(self, latents: AudioLatents) -> Waveform:
         """Sound, not clipped."""
-        x = self.spread(self.tokens(self.embed(latents.transpose(1, 2))))
-        x = self.frames(rearrange(x, "b l (r d) -> b (l r) d", r=self.patch))
-        return self.framing.synthesise(self.head(x))
+        return self.head(self.blocks(self.embed(latents.transpose(1, 2))))
 
 
 class AudioVAE(nn.Module):
     """Stereo sound at 44.1 kHz to normalised latents and back, 1024 samples a token.
 
     Encoding is deterministic. In training the latents get noise of a fixed share of their spread,
-    which keeps them smooth; afterwards ``mean`` and ``std`` normalise them for the transformer.
+    which keeps the decoder smooth; ``mean`` and ``std`` normalise them for the transformer.
     """
 
     mean: Tensor

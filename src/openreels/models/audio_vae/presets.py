@@ -4,27 +4,20 @@ from openreels.models.audio_vae.config import AudioVAEConfig
 
 
 def stage() -> AudioVAEConfig:
-    """The shipped size: 3 M parameters, 32 channels a token."""
-    return AudioVAEConfig(
-        channels=32,
-        token_width=256,
-        frame_width=160,
-        encoder_token_blocks=3,
-        encoder_frame_blocks=2,
-        decoder_token_blocks=4,
-        decoder_frame_blocks=3,
-    )
+    """The shipped size: 2 M parameters, 32 channels a token."""
+    return AudioVAEConfig(channels=32, width=256, blocks=5)
 
 
 def tiny() -> AudioVAEConfig:
     """A few thousand parameters, for tests."""
     return AudioVAEConfig(
         channels=4,
-        token_width=12,
-        frame_width=8,
-        encoder_token_blocks=1,
-        encoder_frame_blocks=1,
-        decoder_token_blocks=1,
-        decoder_frame_blocks=1,
-        bands=8,
+        width=8,
+        blocks=1,
+        pitch_bands=12,
+        pan_bands=2,
+        rhythm_bands=3,
+        rhythm_steps=4,
+        envelope_bands=3,
+        envelope_steps=4,
     )
