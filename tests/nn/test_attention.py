@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from openreels.nn.attention import CrossAttention, SelfProjection, attend, key_mask, plain_attend
+from openreels.nn.attention import (
+    CrossAttention,
+    SelfProjection,
+    attend,
+    key_mask,
+    plain_attend,
+    product_attend,
+)
 from openreels.nn.rope import rotary_table
 
 
@@ -23,7 +30,23 @@ def test_fused_equals_plain_in_values_and_gradients(masked):
         assert torch.allclose(got.double(), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("attention", [attend, plain_attend])
+@pytest.mark.parametrize("masked", [False, True])
+def test_bfloat16_products_follow_the_plain_path_in_values_and_gradients(masked):
+    heads = _heads(5, 7, 7)
+    mask = (torch.rand(2, 1, 1, 7) < 0.6) if masked else None
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        fast = attend(*heads, mask)
+    assert torch.equal(fast, product_attend(*heads, mask))
+    plain = plain_attend(*heads, mask)
+    assert torch.allclose(fast.float(), plain, atol=0.03)
+    weight = torch.randn_like(plain)
+    left = torch.autograd.grad((fast * weight).sum(), heads)
+    right = torch.autograd.grad((plain * weight).sum(), heads)
+    for got, expected in zip(left, right, strict=True):
+        assert torch.allclose(got, expected, atol=0.08)
+
+
+@pytest.mark.parametrize("attention", [attend, plain_attend, product_attend])
 def test_a_sample_without_keys_reads_zeros_with_finite_gradients(attention):
     heads = _heads(5, 7, 7)
     mask = torch.ones(2, 1, 1, 7, dtype=torch.bool)

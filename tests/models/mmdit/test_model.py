@@ -204,3 +204,38 @@ def test_wrong_inputs_are_refused():
         )
     with pytest.raises(ValueError, match="context must have 12"):
         network(inputs, context[..., :4], mask, SIGMA)
+
+
+def test_half_precision_follows_single():
+    network = MMDiT(tiny(), generator=torch.Generator().manual_seed(0))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    inputs, context, mask = _inputs()
+    single = network(inputs, context, mask, SIGMA)
+    halves = inputs.map(lambda given: replace(given, tokens=given.tokens.bfloat16()))
+    out = network.bfloat16()(halves, context.bfloat16(), mask, SIGMA)
+    assert out.video.dtype == torch.bfloat16
+    assert torch.allclose(
+        out.video.float(), single.video, atol=0.05 * single.video.std().item() + 0.02
+    )
+
+
+def test_recorded_outputs():
+    """Recorded with ``print(out.video[0, 0], out.audio[0, 0])`` at the end of this test."""
+    network = MMDiT(tiny())
+    with torch.no_grad():
+        for index, parameter in enumerate(network.parameters()):
+            ramp = torch.arange(parameter.numel(), dtype=torch.float32).view_as(parameter)
+            parameter.copy_(0.2 * torch.sin(1.7 * ramp + index))
+
+    def wave(*shape):
+        return torch.sin(torch.arange(torch.Size(shape).numel()).view(shape) * 0.37)
+
+    video = BranchInput(tokens=wave(1, 4, 9), positions=wave(1, 4, 3) + 1)
+    audio = BranchInput(tokens=wave(1, 3, 4), positions=wave(1, 3, 1) + 1)
+    mask = torch.tensor([[True, True, False]])
+    out = network(Joint(video, audio), wave(1, 3, 12), mask, torch.tensor([0.4]))
+    video_row = torch.tensor([0.59220, -0.26912, -0.15606, 0.50814])
+    audio_row = torch.tensor([0.32845, -0.42957, 0.30761, 0.06383])
+    assert torch.allclose(out.video[0, 0], video_row, atol=1e-4)
+    assert torch.allclose(out.audio[0, 0], audio_row, atol=1e-4)

@@ -11,10 +11,10 @@ from openreels.models.mmdit.presets import PRESETS, large_5b, stage
 @pytest.mark.parametrize(
     ("name", "count"),
     [
-        ("tiny", 139_752),
-        ("stage", 12_549_344),
-        ("5b", 15_016_525_928),
-        ("14b", 44_030_174_824),
+        ("tiny", 140_168),
+        ("stage", 12_586_400),
+        ("5b", 15_029_111_912),
+        ("14b", 44_051_151_464),
     ],
 )
 def test_parameter_counts(name, count):

@@ -77,7 +77,7 @@ def large_14b() -> MMDiTConfig:
     """Size two towers like Wan 14B, on which the makers' earlier models were built.
 
     Width, depth, heads and FFN are those of Wan 2.1 14B. Not given by the paper: M and N, here in
-    the ratio of ``large_5b``; 44.0 billion parameters in both branches.
+    the ratio of ``large_5b``; 44.1 billion parameters in both branches.
     """
     return replace(
         large_5b(),
