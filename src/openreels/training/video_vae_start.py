@@ -22,6 +22,7 @@ from openreels.models.video_vae.layers import PerKind, patches_of
 from openreels.models.video_vae.model import VideoVAE
 
 Rows = Float[Tensor, "rows values"]
+Map = Float[Tensor, "outputs inputs"]
 
 
 @torch.no_grad()
@@ -43,7 +44,7 @@ def start_from_components(vae: VideoVAE, clips: Pixels, *, seed: int = 0) -> Non
     noise = torch.randn(channels, channels, generator=generator(seed, "rotation")).double()
     rotation = torch.linalg.qr(noise).Q
     to_rest, from_rest, mean_rest = _components(rest, channels, gain=1.0)
-    to_first, from_first, mean_first = _components(first, channels, gain=TEMPORAL_STRIDE)
+    to_first, from_first, mean_first = _components(first, channels, gain=float(TEMPORAL_STRIDE))
     seen = (still - mean_rest) @ to_rest.T
     own = (first - mean_first) @ to_first.T
     left, _, right = torch.linalg.svd(seen.T @ own)
@@ -64,11 +65,13 @@ def start_from_components(vae: VideoVAE, clips: Pixels, *, seed: int = 0) -> Non
     vae.latent_std.fill_(1)
 
 
-def _set(encoder: PerKind, kind: str, weight: Rows) -> None:
+def _set(encoder: PerKind, kind: str, weight: Map) -> None:
     getattr(encoder, kind).conv.weight.copy_(rearrange(weight, "c p -> c p 1 1"))
 
 
-def _components(rows: Rows, count: int, *, gain: float) -> tuple[Rows, Rows, Tensor]:
+def _components(
+    rows: Rows, count: int, *, gain: float
+) -> tuple[Float[Tensor, "c values"], Float[Tensor, "values c"], Float[Tensor, " values"]]:
     """Partly whitening map, its inverse and the mean, of the ``count`` largest components."""
     mean = rows.mean(0)
     values, vectors = torch.linalg.eigh((rows - mean).T @ (rows - mean) / len(rows))
