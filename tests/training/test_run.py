@@ -41,7 +41,7 @@ def test_a_recipe_file_precomputes_and_trains(tmp_path):
         ("data/x", 1, 2), ("data/x", 2, 2), ("tiny", 1, 2), ("tiny", 2, 2),
     ]  # fmt: skip
     assert reports[-1].values["loss"] > 0
-    assert (tmp_path / "out" / "mmdit.safetensors").exists()
+    assert (tmp_path / "out" / "tiny" / "mmdit.safetensors").exists()
     assert run_recipe(recipe, out=tmp_path / "out", report=reports.append)
     assert len(reports) == 4
     assert not run_recipe(write(tmp_path, 9), out=tmp_path / "other", time_limit_s=0.0)
@@ -57,12 +57,12 @@ def test_sigterm_saves_and_the_next_call_goes_on(tmp_path):
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)
-    log = out / "log.jsonl"
+    log = out / "tiny" / "log.jsonl"
     while process.poll() is None and not (log.exists() and log.read_text().count("\n") > 1):
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
-    step = read_header(out / "state.safetensors")["step"]
+    step = read_header(out / "tiny" / "state.safetensors")["step"]
     assert step == json.loads(log.read_text().splitlines()[-1])["step"] >= 2
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 

@@ -221,14 +221,14 @@ class TrainConfig:
     """A whole training run of the transformer."""
 
     name: str
-    """Name of the run, for logs and the exported weights."""
+    """Name of the run, of its folder, and in the exported weights."""
     model: MMDiTConfig
     """Sizes of the network."""
     data: tuple[ShardData | StageData, ...]
     """Buckets; a batch comes from one of them."""
     init: str | None = None
-    """Weights to start from: a file, or ``shipped``; None for new ones. They must have the same
-    config."""
+    """Weights to start from: a file (a relative path is taken from the run's folder), or
+    ``shipped``; None for new ones. They must have the same config."""
     codecs: CodecPaths = CodecPaths()
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()

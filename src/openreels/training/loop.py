@@ -73,8 +73,9 @@ def train(
 
     Args:
         config: The run.
-        out: Its folder: state, exported weights, log. Data folders are taken from here too.
-        resume: Go on from the state in ``out`` when there is one; False starts anew.
+        out: Folder from which relative data folders are taken; the run's state, exported weights
+            and log go into the folder of its name in there.
+        resume: Go on from the run's state when there is one; False starts anew.
         limits: What may end the run early.
         report: Called with the step and the logged numbers.
         tensorboard: Whether to write TensorBoard files.
@@ -83,20 +84,21 @@ def train(
         How it ended.
     """
     out = Path(out)
+    folder = out / config.name
     if config.threads:
         torch.set_num_threads(config.threads)
     text_encoder = load_frozen("text_encoder", config.codecs.text_encoder, kind=PromptEncoder)
     state = build_state(config, out)
-    if resume and (out / STATE_FILE).exists():
-        restore_state(out / STATE_FILE, state, config)
+    if resume and (folder / STATE_FILE).exists():
+        restore_state(folder / STATE_FILE, state, config)
         logger.info("going on from step %d", state.step)
-    log = RunLog(out, state.step, tensorboard=tensorboard)
-    run = _Run(config, state, out, text_encoder.encode_text)
+    log = RunLog(folder, state.step, tensorboard=tensorboard)
+    run = _Run(config, state, folder, text_encoder.encode_text)
     try:
         finished = run.loop(log, limits, report)
     finally:
         log.close()
-    return RunResult(step=state.step, finished=finished, export=out / EXPORT_FILE)
+    return RunResult(step=state.step, finished=finished, export=folder / EXPORT_FILE)
 
 
 def build_state(config: TrainConfig, out: Path) -> TrainState:
@@ -107,7 +109,7 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
     """
     network = MMDiT(config.model, generator=generator(config.seed, "initial weights"))
     if config.init is not None:
-        start = load_network(weights_path("mmdit", config.init), kind=MMDiT)
+        start = load_network(out / weights_path("mmdit", config.init), kind=MMDiT)
         if start.config != config.model:
             raise CheckpointError(
                 f"init must have the config of the run, got {start.config} in {config.init}; "
@@ -143,11 +145,11 @@ class _Run:
     """One call of ``train``: the clock of this call and what the loop touches."""
 
     def __init__(
-        self, config: TrainConfig, state: TrainState, out: Path, encode_text: EncodeText
+        self, config: TrainConfig, state: TrainState, folder: Path, encode_text: EncodeText
     ) -> None:
         self.config = config
         self.state = state
-        self.out = out
+        self.folder = folder
         self.maker = BatchMaker(config=config, encode_text=encode_text)
         self.meter = Meter()
         self.bf16 = config.products == "bf16" or (config.products == "auto" and has_bf16_products())
@@ -176,7 +178,7 @@ class _Run:
                 and (progress > 1 - config.optim.anneal_fraction)
             ):
                 annealing = True
-                save_state(self.out / BEFORE_ANNEAL_FILE, state, config)
+                save_state(self.folder / BEFORE_ANNEAL_FILE, state, config)
             rate = learning_rate(config.optim, state.step, progress)
             self.update(self.next_batch(), rate)
             now = time.monotonic()
@@ -243,12 +245,12 @@ class _Run:
     def save(self) -> None:
         """Write the whole state, and the averaged weights for use."""
         state = self.state
-        save_state(self.out / STATE_FILE, state, self.config)
+        save_state(self.folder / STATE_FILE, state, self.config)
         story = {"recipe": self.config.name, "steps": state.step, "seconds": round(state.seconds)}
         for index, average in enumerate(state.averages):
             name = EXPORT_FILE if index == 0 else f"mmdit-ema{average.decay}.safetensors"
             save_network(
-                self.out / name,
+                self.folder / name,
                 state.network,
                 metadata=story | {"ema_decay": average.decay},
                 dtype=torch.float16,

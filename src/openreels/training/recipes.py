@@ -62,17 +62,17 @@ def _bucket(folder: str, duration_s: float, aspect_ratio: str, count: int) -> Pr
 
 
 SHORT = (
-    _bucket("2s-1x1", 2.0, "1:1", 24_576),
-    _bucket("1s-1x1", 1.0, "1:1", 4096),
+    _bucket("1s-1x1", 1.0, "1:1", 2048),
+    _bucket("2s-1x1", 2.0, "1:1", 12_288),
 )
-"""First buckets of the shipped model: 145 or 144 + 89 tokens a clip, most of the training."""
+"""First buckets of the shipped model, most of its training: 80 + 46 and 144 + 89 tokens a clip."""
 LONG = (
-    _bucket("3s-1x1", 3.0, "1:1", 6144),
-    _bucket("2s-16x9", 2.0, "16:9", 3072),
-    _bucket("2s-9x16", 2.0, "9:16", 3072),
-    _bucket("2s-4x3", 2.0, "4:3", 2048),
-    _bucket("2s-3x4", 2.0, "3:4", 2048),
-    _bucket("5s-1x1", 5.0, "1:1", 1024),
+    _bucket("3s-1x1", 3.0, "1:1", 2048),
+    _bucket("2s-16x9", 2.0, "16:9", 1024),
+    _bucket("2s-9x16", 2.0, "9:16", 1024),
+    _bucket("2s-4x3", 2.0, "4:3", 768),
+    _bucket("2s-3x4", 2.0, "3:4", 768),
+    _bucket("5s-1x1", 5.0, "1:1", 512),
 )
 """Later buckets: longer clips and the other aspect ratios."""
 
@@ -97,8 +97,8 @@ def stage_short() -> tuple[Part, ...]:
             name="stage_short",
             model=presets.stage(),
             data=(
-                ShardData(folder=SHORT[0].folder, weight=0.85),
-                ShardData(folder=SHORT[1].folder, weight=0.15, batch_size=24),
+                ShardData(folder=SHORT[0].folder, weight=0.15, batch_size=24),
+                ShardData(folder=SHORT[1].folder, weight=0.85),
             ),
         ),
     )
@@ -114,9 +114,9 @@ def stage_long() -> tuple[Part, ...]:
         replace(
             short,
             name="stage_long",
-            init="mmdit.safetensors",
+            init="stage_short/mmdit.safetensors",
             data=(
-                ShardData(folder=SHORT[0].folder, weight=0.2),
+                ShardData(folder=SHORT[1].folder, weight=0.2),
                 ShardData(folder=LONG[0].folder, weight=0.3, batch_size=12),
                 ShardData(folder=LONG[5].folder, weight=0.1, batch_size=6),
                 *others,

@@ -103,7 +103,8 @@ def run_recipe(
 
     Args:
         name_or_path: A name of ``recipes.RECIPES`` or a Python file with a function ``recipe``.
-        out: Folder of the run: data, state, exported weights, log.
+        out: Folder of the recipe: data, and a folder a training run with its state, exported
+            weights and log.
         time_limit_s: Seconds for the whole call; the learning rate falls towards their end. None
             for no limit.
         resume: False trains anew although ``out`` has a state; precomputed latents are kept.
