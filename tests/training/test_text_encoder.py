@@ -98,6 +98,16 @@ def test_misspelling_keeps_most_of_the_word():
         assert 6 <= len(spoilt) <= 8
 
 
+def test_idle_words_come_in_only_when_asked_for():
+    tokenizer = HashTokenizer(TINY.encoder)
+    quiet = Noise(typo=0.0, drop=0.0, filler=0.0, empty=0.0)
+    lengths = {}
+    for name, noise in (("quiet", quiet), ("chatty", replace(quiet, filler=0.3))):
+        batches = [caption_batch(tokenizer, 1, step, 16, noise) for step in range(5)]
+        lengths[name] = sum(int(b.prompts.attendable.sum()) for b in batches)
+    assert lengths["chatty"] > 1.1 * lengths["quiet"]
+
+
 def test_contrast_loss_is_that_of_the_formula_and_ignores_what_does_not_conflict():
     pooled = torch.nn.functional.normalize(torch.randn(4, 5), dim=-1)
     conflicts = torch.tensor(

@@ -160,6 +160,20 @@ def _other(rng: Random, values: tuple[str, ...], value: str) -> str:
     return rng.choice([other for other in values if other != value])
 
 
+_CHATTY = 0.4
+"""Share of the captions that get idle words; few real prompts are terse and chatty at once."""
+_FILLER_TEXT = (
+    "please make create generate video short movie film animation very really nice lovely beautiful"
+    " cinematic realistic detailed quality high style cute funny scene shot view show shows want"
+    " would like some single just only slowly gently happily quickly suddenly smoothly where"
+    " when then now while as its their my your here also for about from over under"
+    " near beside behind through has have are were will being made using toy puppet"
+    " cartoon colourful simple old new clean warm quiet loud sound noise music"
+    " background shadow world story bit kind lot"
+)
+_FILLERS = tuple(_FILLER_TEXT.split())
+
+
 @dataclass(frozen=True, slots=True)
 class CaptionBatch:
     """Two captions of each scene; the first half of the rows are the first captions."""
@@ -189,6 +203,8 @@ class Noise:
     """Share of the words that are left out."""
     hide: float = 0.2
     """Share of the distinct words of a batch that are known by their pieces only."""
+    filler: float = 0.05
+    """Chance before every word of an idle word, common or made up, that should change nothing."""
     empty: float = 0.005
     """Share of the captions that are emptied."""
 
@@ -234,13 +250,21 @@ def caption_batch(
 
 def _spoil(words: list[str], rng: Random, noise: Noise) -> list[str]:
     spoilt = list[str]()
+    chatty = rng.random() < _CHATTY
     for word in words:
+        if chatty and rng.random() < noise.filler / _CHATTY:
+            spoilt.append(rng.choice(_FILLERS) if rng.random() < 1 / 2 else _made_up(rng))
         draw = rng.random()
         if draw < noise.drop:
             continue
         typo = len(word) >= 4 and draw < noise.drop + noise.typo
         spoilt.append(misspell(word, rng) if typo else word)
     return spoilt
+
+
+def _made_up(rng: Random) -> str:
+    syllables = (rng.choice("bcdfghjklmnprstvwz") + rng.choice("aeiou") for _ in range(4))
+    return "".join(list(syllables)[: rng.randint(1, 4)]) + rng.choice("lmnrst  ").strip()
 
 
 def misspell(word: str, rng: Random) -> str:
