@@ -10,9 +10,10 @@ def test_progress_is_told_on_stderr_only(capfd):
         progress("encode", 0, 3)
         progress("encode", 3, 3)
         progress("decode", 1, 2)
+        progress("train", 1, 2, "loss 0.5")
     streams = capfd.readouterr()
     assert streams.out == ""
-    assert streams.err == "encode: 0/3\nencode: 3/3\n"
+    assert streams.err == "encode: 0/3\nencode: 3/3\ntrain: 1/2 loss 0.5\n"
 
 
 def test_a_terminal_gets_bars(capfd, monkeypatch):

@@ -1,15 +1,20 @@
 """What commands share: progress bars on stderr, output folders, whole JSON lines."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 
-Progress = Callable[[str, int, int], None]
-"""Told the stage, units done and units in all."""
+
+class Progress(Protocol):
+    """What is told how far a command is."""
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        """Show the stage, units done, units in all, and a few words."""
+        ...
 
 
 @contextmanager
@@ -36,17 +41,19 @@ def progress_bars() -> Iterator[Progress]:
     tasks: dict[str, Any] = {}
     with Bars(*columns, console=console) as bars:
 
-        def show(stage: str, done: int, total: int) -> None:
+        def show(stage: str, done: int, total: int, note: str = "") -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)
-            bars.update(tasks[stage], completed=done, total=total)
+            bars.update(
+                tasks[stage], completed=done, total=total, description=f"{stage} {note}".rstrip()
+            )
 
         yield show
 
 
-def _tell_line(stage: str, done: int, total: int) -> None:
-    if done in (0, total):
-        typer.echo(f"{stage}: {done}/{total}", err=True)
+def _tell_line(stage: str, done: int, total: int, note: str = "") -> None:
+    if note or done in (0, total):
+        typer.echo(f"{stage}: {done}/{total} {note}".rstrip(), err=True)
 
 
 def print_json(values: Mapping[str, object]) -> None:

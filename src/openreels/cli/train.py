@@ -30,7 +30,9 @@ def train(
     with progress_bars() as bars:
 
         def report(progress: Progress) -> None:
-            bars(progress.part, progress.done, progress.total)
+            loss = progress.values.get("loss")
+            note = "" if loss is None else f"loss {loss:.4f}"
+            bars(progress.part, progress.done, progress.total, note)
 
         finished = run_recipe(
             recipe, out=folder, time_limit_s=limit_s, resume=resume, report=report

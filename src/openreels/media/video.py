@@ -43,7 +43,7 @@ class MediaFacts:
     """What the header of a clip or a sound says."""
 
     duration_s: float
-    """Length in seconds."""
+    """Length in seconds: of the picture, where there is one and its own length is told."""
     width: int | None = None
     """Columns, upright; None without a picture."""
     height: int | None = None
@@ -83,6 +83,8 @@ def probe(path: str | Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> MediaFact
             if first is not None and first.rotation % 180:
                 height, width = width, height
             rate = _own_rate(video)
+            if video.duration is not None and video.time_base is not None:
+                duration_s = float(video.duration * video.time_base)
             facts |= {"width": width, "height": height, "fps": float(rate)}
             facts["video_codec"] = video.codec_context.name
         if container.streams.audio:
