@@ -1,7 +1,7 @@
 """``openreels bench``: measure a model on scenes whose truth is known."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,7 +15,7 @@ def bench(
     count: Annotated[int, typer.Option(help="Held-out prompts.", min=2, max=10_000)] = 100,
     task_count: Annotated[int, typer.Option(help="Clips of each other task.", min=0, max=1000)] = 8,
     duration: Annotated[float, typer.Option(help="Seconds of a clip.", min=1, max=15)] = 2.0,
-    mode: Annotated[str, typer.Option(help="fast, std or pro.")] = "std",
+    mode: Annotated[Literal["fast", "std", "pro"], typer.Option(help="Amount of work.")] = "std",
     steps: Annotated[int | None, typer.Option(help="Denoising steps.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first clip.", min=0)] = 0,
     preset: Annotated[str, typer.Option(help="stage, or a folder of weights.")] = "stage",
@@ -24,7 +24,6 @@ def bench(
     """Generate, measure, and write bench.json and index.html."""
     if suite != "stage":
         raise ValueError(f"the suite must be stage, got {suite!r}; leave it out")
-    make_folder(out)
     from openreels.evaluation.bench import run_bench, table
     from openreels.evaluation.config import PARTS, BenchConfig
     from openreels.pipelines.model import load
@@ -39,6 +38,7 @@ def bench(
         seed=seed,
     )
     components = load(preset).components
+    make_folder(out)
     with progress_bars() as progress:
         result = run_bench(components, out, config, progress)
     if as_json:
