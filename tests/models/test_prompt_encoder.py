@@ -1,13 +1,16 @@
 import logging
+from pathlib import Path
 
 import pytest
 import torch
 
+import openreels
 from openreels.core.protocols import TextPart
 from openreels.models.text_encoder import presets
 from openreels.models.text_encoder.config import PromptEncoderConfig
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.text_encoder.tokenizer import HashTokenizer
+from openreels.weights.checkpoint import load_network
 
 
 @pytest.fixture
@@ -125,3 +128,30 @@ def test_gradients_reach_every_parameter(encoder):
 def test_impossible_sizes_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         PromptEncoderConfig(**change)
+
+
+@pytest.mark.weights
+def test_the_shipped_encoder_knows_synonyms_and_what_belongs_to_what():
+    path = Path(openreels.__file__).parent / "weights" / "files" / "text_encoder.safetensors"
+    encoder = load_network(path, kind=PromptEncoder)
+    assert encoder.config == presets.stage()
+    near_misses = [
+        "a blue ball bounces",
+        "a pink ball bounces",
+        "a red cube bounces",
+        "a red ring bounces",
+        "a red ball rolls",
+        "a red ball jumps",
+        "a red ball spins",
+    ]
+    texts = ["the crimson sphere hops", "a red ball bounces", *near_misses]
+    tokens, mask = encoder.encode_text(texts)
+    pooled = torch.nn.functional.normalize(tokens.sum(1) / mask.sum(1, keepdim=True), dim=-1)
+    likeness = pooled[1:] @ pooled[0]
+    assert likeness[0] > 0.9
+    assert likeness[1:].max() < 0.85
+    first = "a red ball bounces and a blue cube spins"
+    second = "a blue ball bounces and a red cube spins"
+    tokens, _ = encoder.encode_text([first, second])
+    apart = torch.cosine_similarity(tokens[0], tokens[1], dim=-1)
+    assert apart[1:3].max() < 0.97  # the same words, "ball bounces", read differently
