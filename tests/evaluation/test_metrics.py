@@ -77,8 +77,8 @@ def test_matching_figures():
 
 
 def test_correlation_and_median():
-    assert correlation([0, 1, 2], [5, 7, 9]) == pytest.approx(1)
-    assert correlation([0, 1, 2], [3, 2, 1]) == pytest.approx(-1)
-    assert math.isnan(correlation([1, 1, 1], [1, 2, 3]))
-    assert median([3, 1, 2]) == 2
+    assert correlation([0.0, 1.0, 2.0], [5.0, 7.0, 9.0]) == pytest.approx(1)
+    assert correlation([0.0, 1.0, 2.0], [3.0, 2.0, 1.0]) == pytest.approx(-1)
+    assert math.isnan(correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]))
+    assert median([3.0, 1.0, 2.0]) == 2
     assert math.isnan(median([]))

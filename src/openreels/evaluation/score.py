@@ -48,7 +48,7 @@ def read_clip(
     probe: StageProbe,
     pixels: Float[Tensor, "3 F H W"],
     waveform: Float[Tensor, "2 s"] | None,
-    fps: float,
+    fps: float | int,
 ) -> Reading:
     """Run all instruments on one clip.
 

@@ -45,7 +45,7 @@ def seam_step(
 
     The step from each kept pixel to its changed neighbour, averaged with its sign over the border
     of a frame (texture cancels, a shift of colour does not), less that of the true clip there,
-    then the mean size over frames and channels.
+    then the mean size over frames and channels; 0 where there is no border.
     """
     steps: list[float] = []
     for axis in (1, 2):
@@ -53,10 +53,11 @@ def seam_step(
         beside = known.narrow(axis, 1, known.shape[axis] - 1)
         change = (clip - truth).diff(dim=axis + 1)
         sign = (inside & ~beside).float() - (~inside & beside).float()
-        count = sign.abs().sum((1, 2)).clamp_min(1)
-        mean = (change * sign).sum((2, 3)) / count
-        steps.append(float(mean[:, sign.abs().sum((1, 2)) > 0].abs().mean()) * 127.5)
-    return sum(steps) / len(steps)
+        count = sign.abs().sum((1, 2))
+        if bool((count > 0).any()):
+            mean = (change * sign).sum((2, 3)) / count.clamp_min(1)
+            steps.append(float(mean[:, count > 0].abs().mean()) * 127.5)
+    return sum(steps) / len(steps) if steps else 0.0
 
 
 def _frames(

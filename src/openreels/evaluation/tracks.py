@@ -100,7 +100,7 @@ def track_of(
     return torch.cat([geometry, pooled[:, last]])
 
 
-def contact_times(levels: Float[Tensor, " F"], fps: float, threshold: float = 0.4) -> list[float]:
+def contact_times(levels: Float[Tensor, " F"], fps: float | int, threshold: float = 0.4) -> list[float]:
     """Peaks of the contact level, with the centre of mass around the peak as sub-frame time."""
     padded = torch.nn.functional.pad(levels, (1, 1))
     times: list[float] = []
@@ -111,7 +111,7 @@ def contact_times(levels: Float[Tensor, " F"], fps: float, threshold: float = 0.
     return times
 
 
-def objects_of(probe: StageProbe, maps: ColourMaps, fps: float) -> list[DetectedObject]:
+def objects_of(probe: StageProbe, maps: ColourMaps, fps: float | int) -> list[DetectedObject]:
     """Every object that the probes see in one clip, the largest first.
 
     Args:
