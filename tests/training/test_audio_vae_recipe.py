@@ -135,11 +135,11 @@ def test_a_spent_time_limit_stops_before_a_step(tmp_path):
 
 
 def test_learning_lowers_the_loss(tmp_path):
-    recipe = replace(RECIPE, steps=60, rate=3e-3, mix=SoundMix(tokens=6, clips=4))
+    recipe = replace(RECIPE, steps=40, rate=5e-3, mix=SoundMix(tokens=6, clips=4))
     train_audio_vae(recipe, tmp_path)
     lines = read_log(tmp_path)
     losses = torch.tensor([line["loss"] for line in lines])
-    assert losses[-15:].mean() < 0.7 * losses[:5].mean()
+    assert losses[-10:].mean() < 0.7 * losses[:5].mean()
 
 
 def test_the_fitted_encoder_keeps_what_principal_components_can(tmp_path):
@@ -163,11 +163,11 @@ def test_the_fitted_encoder_keeps_what_principal_components_can(tmp_path):
 def test_an_export_is_loaded_as_it_was_measured(tmp_path):
     recipe = replace(RECIPE, network=presets.stage())
     train_audio_vae(recipe, tmp_path, time_limit_s=0.0)
-    found = export_audio_vae(tmp_path / STATE_NAME, tmp_path / "audio_vae.safetensors")
+    found = export_audio_vae(tmp_path / STATE_NAME, tmp_path / "audio_vae.safetensors", clips=3)
     network = load_network(tmp_path / "audio_vae.safetensors")
     assert isinstance(network, AudioVAE)
     assert network.config == presets.stage()
-    assert measure(network) == found
+    assert measure(network, clips=3) == found
 
 
 def test_calibration_normalises_stage_sounds():

@@ -124,12 +124,13 @@ def train_audio_vae(
     return run.average
 
 
-def export_audio_vae(state: Path, path: Path) -> dict[str, float]:
+def export_audio_vae(state: Path, path: Path, *, clips: int = 24) -> dict[str, float]:
     """Write the averaged weights of a run, in half precision, with their measurements inside.
 
     Args:
         state: State file of the run of a ``stage`` network.
         path: Weights file to write.
+        clips: Clips of each kind to measure with.
 
     Returns:
         The measurements of what was written.
@@ -138,7 +139,7 @@ def export_audio_vae(state: Path, path: Path) -> dict[str, float]:
     network = AudioVAE(presets.stage())
     weights = {name: value.half().float() for name, value in loaded["average"].items()}
     network.load_state_dict(weights)
-    found = measure(network)
+    found = measure(network, clips=clips)
     metadata = {"recipe": "audio_vae", "steps": loaded["step"], "measured": found}
     save_network(path, network, metadata=metadata, dtype=torch.float16)
     return found
