@@ -41,7 +41,7 @@ from openreels.weights.checkpoint import load_network, read_network_header
 
 TINY = TextRecipe(
     encoder=replace(presets.tiny(), width=64, num_heads=4, num_buckets=1024, max_tokens=48),
-    num_steps=60,
+    num_steps=40,
     num_scenes=12,
     learning_rate=5e-3,
     warmup_steps=5,
