@@ -162,6 +162,7 @@ class _Run:
     ) -> bool:
         config, state = self.config, self.state
         began = saved = logged = time.monotonic()
+        logged_step = state.step
         spent_before = state.seconds
         annealing = False
         finished = True
@@ -184,8 +185,8 @@ class _Run:
             now = time.monotonic()
             state.seconds = spent_before + now - began
             if state.step % config.log_every == 0 or state.step == config.steps:
-                self.meter.add("seconds/step", (now - logged) / config.log_every)
-                logged = now
+                self.meter.add("seconds/step", (now - logged) / (state.step - logged_step))
+                logged, logged_step = now, state.step
                 self.write_log(log, rate, report)
             if now - saved > config.save_every_s:
                 self.save()
