@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from openreels.core.config import from_dict
 from openreels.core.request import (
+    DEFAULT_DURATION_S,
     GenerationRequest,
     Keyframe,
     Reference,
@@ -179,6 +180,21 @@ def test_a_keyframe_is_valid_exactly_inside_the_clip(time_s, duration_s):
     else:
         with pytest.raises(ValueError, match="inside the clip"):
             validate(request)
+
+
+@pytest.mark.parametrize("source", [{}, {"extend": "clip.mp4"}])
+def test_the_latest_time_is_the_length_of_what_is_made_new(source):
+    assert dataclasses.replace(PLAIN, **source).max_time_s == DEFAULT_DURATION_S
+    longest = dataclasses.replace(PLAIN, duration_s=15, **source)  # a given clip comes on top
+    assert validate(longest).max_time_s == 15
+    with pytest.raises(ValueError, match="1 to 15 seconds, got 16"):
+        validate(dataclasses.replace(longest, duration_s=16))
+
+
+def test_the_new_part_of_an_extension_may_be_asked_for_but_no_length_of_an_edit():
+    validate(dataclasses.replace(PLAIN, extend="clip.mp4", duration_s=5))
+    with pytest.raises(ValueError, match="the length follows the given clip"):
+        validate(dataclasses.replace(PLAIN, edit="clip.mp4", duration_s=5))
 
 
 def _plain(change):

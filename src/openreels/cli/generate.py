@@ -28,7 +28,9 @@ def generate(
         _option(_WHAT, "Output; the suffix chooses: .mp4 .webm .gif .wav .png.", "--output", "-o"),
     ] = None,
     preset: Annotated[str, _option(_HOW, "stage, or a folder of weights.")] = "stage",
-    duration: Annotated[float | None, _option(_WHAT, "Seconds, 1 to 15; 3 by default.")] = None,
+    duration: Annotated[
+        float | None, _option(_WHAT, "Seconds, 1 to 15; 3. With --extend: of the new part.")
+    ] = None,
     aspect_ratio: Annotated[str | None, _option(_WHAT, "Shape.", metavar=_RATIOS)] = None,
     resolution: Annotated[str | None, _option(_WHAT, "Shorter side.", metavar=_SIZES)] = None,
     mode: Annotated[str | None, _option(_HOW, "Amount of work.", metavar=_MODES)] = None,

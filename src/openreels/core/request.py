@@ -20,7 +20,8 @@ from openreels.core.shapes import (
 )
 
 DEFAULT_DURATION_S = 3.0
-"""Length of a clip when nothing says otherwise; ours (the product's default is 5 s)."""
+"""Length of a clip, or of the new part of an extension, when nothing says otherwise; ours (the
+product's default is 5 s)."""
 RESOLUTIONS: dict[str, int] = {"64p": 64, "256p": 256, "480p": 480, "720p": 720, "1080p": 1080}
 """Names of output sizes and their shorter side in pixels."""
 MODES = ("fast", "std", "pro")
@@ -86,8 +87,8 @@ class GenerationRequest:
     kind: Literal["clip", "audio", "image"] = "clip"
     """What is made: a clip, sound alone (text to audio) or one picture (text to image)."""
     duration_s: float | int | None = None
-    """Length of the result in seconds, 1 to 15. None is 3 s, or the given clip and 3 s more for an
-    extension, or the length of the clip that is edited or referenced."""
+    """Length in seconds of what is made new, 1 to 15. For an extension that is the new part alone;
+    the given clip comes on top. None is 3 s, or the length of the edited or referenced clip."""
     aspect_ratio: Literal["16:9", "4:3", "1:1", "9:16", "3:4"] | None = None
     """Width to height. None is that of the given clip or picture, or 1:1."""
     resolution: Literal["64p", "256p", "480p", "720p", "1080p"] = "64p"
@@ -125,7 +126,7 @@ class GenerationRequest:
     ref_video: TaggedFile | None = None
     """A clip whose motion is followed; its length and its sound are kept."""
     extend: str | None = None
-    """Path of a clip to continue."""
+    """Path of a clip to continue; ``duration_s`` of new material are added to it."""
     extend_before: bool = False
     """Whether the new part comes before the clip instead of after it."""
     edit: str | None = None
@@ -168,7 +169,7 @@ class GenerationRequest:
 
     @property
     def max_time_s(self) -> float | int:
-        """The latest time that a keyframe may have: the length of the clip."""
+        """The latest time that a keyframe may have: the length of what is made new."""
         return DEFAULT_DURATION_S if self.duration_s is None else self.duration_s
 
 
