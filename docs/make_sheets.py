@@ -1,0 +1,182 @@
+"""Draws the contact sheets of docs/stage.md from the Stage world itself.
+
+python docs/make_sheets.py [--out docs/img]
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from PIL import Image, ImageDraw, ImageFont
+
+from openreels.core.shapes import SAMPLE_RATE_HZ, ClipShape
+from openreels.stage.physics import contacts
+from openreels.stage.render import render_masks, render_video
+from openreels.stage.scene import (
+    ACTIONS,
+    COLOURS,
+    MATERIALS,
+    PLACES,
+    SHAPES,
+    SIZES,
+    TIMES_OF_DAY,
+    Actor,
+    Scene,
+)
+from openreels.stage.sound import render_audio
+from openreels.stage.world import WorldSettings, sample_scene
+
+STILL = ClipShape(num_frames=1, height=128, width=128)
+CLIP = ClipShape(num_frames=25, height=96, width=96)
+LABEL_PX = 15
+EMPTY = WorldSettings(actor_odds=(1.0, 0.0, 0.0), cameras=("static",), duration_s=1.5)
+
+
+def subject(**changes: object) -> Scene:
+    """A scene with one actor that stands in the middle of a room by day, but for ``changes``."""
+    base = sample_scene(0, 0, settings=EMPTY)
+    actor = Actor(
+        shape="ball",
+        colour="blue",
+        material="rubber",
+        size="large",
+        action="spin",
+        start_x=0.0,
+        direction="right",
+        tempo=1.0,
+        phase_s=0.5,
+        height=0.05,
+    )
+    words = {k: v for k, v in changes.items() if k in Actor.__dataclass_fields__}
+    others = {k: v for k, v in changes.items() if k not in words}
+    scene = replace(base, actors=(replace(actor, **words),), place="room", time_of_day="day")
+    return replace(scene, camera="static", **others)
+
+
+def pictures(scenes: Sequence[Scene], shape: ClipShape = STILL) -> list[list[Image.Image]]:
+    """Frames of scenes as pictures."""
+    frames = rearrange(render_video(scenes, shape), "b c f h w -> b f h w c")
+    data = ((frames + 1) * 127.5).round().to(torch.uint8).numpy()
+    return [[Image.fromarray(frame) for frame in clip] for clip in data]
+
+
+def sheet(rows: Sequence[Sequence[tuple[Image.Image, str]]], path: Path) -> None:
+    """Put labelled pictures into rows and save them."""
+    font = ImageFont.load_default(size=11)
+    width = max(sum(picture.width + 4 for picture, _ in row) for row in rows)
+    heights = [max(picture.height for picture, _ in row) + LABEL_PX + 4 for row in rows]
+    page = Image.new("RGB", (width, sum(heights)), "white")
+    draw, top = ImageDraw.Draw(page), 0
+    for row, height in zip(rows, heights, strict=True):
+        left = 2
+        for picture, label in row:
+            page.paste(picture, (left, top + LABEL_PX))
+            draw.text((left + 1, top), label, fill="black", font=font)
+            left += picture.width + 4
+        top += height
+    page.save(path, optimize=True)
+
+
+def words_sheet(path: Path) -> None:
+    """Shapes by material, colours, and sizes."""
+    rows = []
+    for material in MATERIALS:
+        scenes = [subject(shape=s, material=material, colour="orange") for s in SHAPES]
+        rows.append([
+            (clip[0], f"{material} {shape}")
+            for clip, shape in zip(pictures(scenes), SHAPES, strict=True)
+        ])
+    sizes = pictures([subject(size=size, shape="star", colour="purple") for size in SIZES])
+    rows.append([(clip[0], size) for clip, size in zip(sizes, SIZES, strict=True)])
+    colours = pictures([subject(colour=colour, shape="cube") for colour in COLOURS])
+    pairs = [(clip[0], colour) for clip, colour in zip(colours, COLOURS, strict=True)]
+    rows += [pairs[:5], pairs[5:]]
+    sheet(rows, path)
+
+
+def places_sheet(path: Path) -> None:
+    """Every place by day, at dusk and by night."""
+    rows = []
+    for time in TIMES_OF_DAY:
+        scenes = [
+            replace(subject(shape="ring", colour="yellow"), place=place, time_of_day=time)
+            for place in PLACES
+        ]
+        rows.append([
+            (clip[0], f"{place}, {time}")
+            for clip, place in zip(pictures(scenes), PLACES, strict=True)
+        ])
+    sheet(rows, path)
+
+
+def first_with(action: str) -> Scene:
+    """The first scene of a world whose subject does something, with a camera at rest."""
+    settings = WorldSettings(duration_s=1.5, collide_odds=0.5, cameras=("static",))
+    scenes = (sample_scene(5, index, settings=settings) for index in range(10_000))
+    return next(
+        scene
+        for scene in scenes
+        if scene.actors[0].action == action
+        and len(scene.actors) <= 2
+        and len(contacts(scene)) >= (2 if action != "spin" else 1)
+    )
+
+
+def actions_sheet(path: Path) -> None:
+    """Eight moments of each action."""
+    rows = []
+    for action in ACTIONS:
+        clip = pictures([first_with(action)], CLIP)[0]
+        chosen = np.linspace(0, len(clip) - 1, 8).round().astype(int)
+        rows.append([(clip[i], f"{action}, {i / CLIP.fps:.2f} s" if i else action) for i in chosen])
+    sheet(rows, path)
+
+
+def truth_sheet(path: Path) -> None:
+    """Frames and masks around the first contact of a scene, and the sound there."""
+    scene = first_with("collide")
+    clip = pictures([scene], CLIP)[0]
+    masks = render_masks([scene], CLIP)[0]
+    touch = next(c for c in contacts(scene) if c.surface == "actor")
+    middle = round(touch.time_s * CLIP.fps)
+    chosen = [min(max(i, 0), len(clip) - 1) for i in range(middle - 3, middle + 4)]
+    shades = torch.arange(1, len(masks) + 1) * (255 // len(masks))
+    drawn = (masks * shades[:, None, None, None]).amax(0).to(torch.uint8).numpy()
+    rows = [
+        [(clip[i], f"{i / CLIP.fps:.3f} s") for i in chosen],
+        [(Image.fromarray(drawn[i]).convert("RGB"), "visible pixels") for i in chosen],
+    ]
+    wave = render_audio([contacts(scene)], round(1.5 * SAMPLE_RATE_HZ), [scene.index])[0]
+    width = sum(picture.width + 4 for picture, _ in rows[0]) - 4
+    first, last = ((middle + d) / CLIP.fps for d in (-3.5, 3.5))
+    part = wave[:, max(0, int(first * SAMPLE_RATE_HZ)) : int(last * SAMPLE_RATE_HZ)].abs().amax(0)
+    bins = torch.nn.functional.adaptive_max_pool1d(part[None], width)[0]
+    picture = Image.new("RGB", (width, 60), "white")
+    draw = ImageDraw.Draw(picture)
+    for x, level in enumerate((bins / bins.max().clamp_min(1e-6) * 28).tolist()):
+        draw.line((x, 30 - level, x, 30 + level), fill=(70, 70, 70))
+    for touch in contacts(scene):
+        x = (touch.time_s - first) / (last - first) * width
+        draw.line((x, 0, x, 60), fill=(220, 90, 20))
+    rows.append([(picture, "sound; lines are the contacts of truth.json")])
+    sheet(rows, path)
+
+
+def main() -> None:
+    """Draw all sheets."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "img")
+    folder = parser.parse_args().out
+    folder.mkdir(parents=True, exist_ok=True)
+    words_sheet(folder / "stage-words.png")
+    places_sheet(folder / "stage-places.png")
+    actions_sheet(folder / "stage-actions.png")
+    truth_sheet(folder / "stage-truth.png")
+
+
+if __name__ == "__main__":
+    main()
