@@ -35,6 +35,14 @@ def test_stratified_levels_take_one_part_each():
     assert parts.tolist() != list(range(16))
 
 
+def test_a_share_stays_uniform():
+    sigmas = _draw(kind="logit_normal", std=0.1, uniform_share=0.5)
+    assert float((sigmas < 0.25).float().mean()) == pytest.approx(0.125, abs=0.01)
+    assert torch.equal(
+        _draw(64, kind="logit_normal", uniform_share=1.0).sort().values, _draw(64).sort().values
+    )
+
+
 def test_the_generator_decides():
     assert torch.equal(_draw(8), _draw(8))
 
@@ -44,3 +52,5 @@ def test_impossible_spreads_are_refused():
         NoiseLevelConfig(std=0.0)
     with pytest.raises(ValueError, match="must be positive"):
         NoiseLevelConfig(shift=-1.0)
+    with pytest.raises(ValueError, match="uniform_share"):
+        NoiseLevelConfig(uniform_share=1.5)

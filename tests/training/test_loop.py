@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from openreels.core.errors import CheckpointError
+from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit.model import MMDiT
-from openreels.training.config import OptimConfig, SigmaConfig, StageData, TaskConfig
+from openreels.training.config import OptimConfig, StageData, TaskConfig
 from openreels.training.loop import BEFORE_ANNEAL_FILE, STATE_FILE, Limits, build_state, train
 from openreels.weights.checkpoint import load_network, read_network_header
 from openreels.weights.tensors import read_tensors
@@ -85,7 +86,7 @@ def test_a_small_network_overfits_one_clip(run_config, bucket_config, tmp_path):
         model=model,
         data=(StageData(count=1, clip=bucket_config.clip),),
         tasks=TaskConfig(mix=(("t2av", 1.0),), num_variants=1),
-        sigma=SigmaConfig(kind="uniform"),
+        sigma=NoiseLevelConfig(kind="uniform"),
         optim=OptimConfig(lr=5e-3, warmup_steps=5, ema_decays=(0.9,)),
         steps=80,
         log_every=10,

@@ -14,7 +14,7 @@ class NoiseLevelConfig:
     """How often each noise level is trained.
 
     Raises:
-        ValueError: If the spread is not positive.
+        ValueError: If the spread or the shift is not positive, or the share is no share.
     """
 
     kind: Literal["uniform", "logit_normal"] = "uniform"
@@ -26,6 +26,9 @@ class NoiseLevelConfig:
     """Of the logit, for ``logit_normal``; > 0."""
     shift: float = 1.0
     """Applied after the draw, as in ``shift_sigmas``; > 0, 1 = none. Not given by the paper."""
+    uniform_share: float = 0.0
+    """Share of the samples drawn uniformly all the same, for ``logit_normal``, in [0, 1]: keeps the
+    ends of the path in the training. Ours."""
     stratified: bool = True
     """Draw one level from each of as many equal parts as there are samples, in random order: the
     same distribution a sample, less variance a batch. Ours."""
@@ -33,6 +36,8 @@ class NoiseLevelConfig:
     def __post_init__(self) -> None:
         if not self.std > 0 or not self.shift > 0:
             raise ValueError(f"std and shift must be positive, got {self.std} and {self.shift}")
+        if not 0 <= self.uniform_share <= 1:
+            raise ValueError(f"uniform_share must lie in [0, 1], got {self.uniform_share}")
 
 
 def draw_sigmas(
@@ -54,5 +59,7 @@ def draw_sigmas(
         uniform = (parts + uniform) / num_samples
     uniform = uniform.clamp(1e-6, 1 - 1e-6)
     if config.kind == "logit_normal":
-        uniform = torch.sigmoid(config.mean + config.std * torch.special.ndtri(uniform))
+        normal = torch.sigmoid(config.mean + config.std * torch.special.ndtri(uniform))
+        stays = torch.rand(num_samples, generator=generator) < config.uniform_share
+        uniform = torch.where(stays, uniform, normal)
     return shift_sigmas(uniform, config.shift).float().clamp(1e-5, 1 - 1e-5)

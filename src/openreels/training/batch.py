@@ -27,12 +27,13 @@ from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.seeding import generator
 from openreels.core.shapes import ClipShape
+from openreels.diffusion.noise_levels import draw_sigmas
+from openreels.diffusion.path import add_noise, velocity_of
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.patchify import patchify
 from openreels.stage.captions import caption
 from openreels.stage.scene import Scene
 from openreels.training.config import TaskConfig, TrainConfig
-from openreels.training.noise_levels import draw_sigmas
 from openreels.training.precompute import LatentBatch
 
 EncodeText = Callable[[Sequence[str]], tuple[Context, ContextMask]]
@@ -189,7 +190,9 @@ class BatchMaker:
             Everything that the step needs.
         """
         seed = self.config.seed
-        sigma = draw_sigmas(self.config.sigma, len(draw.names), generator(seed, "sigma", step))
+        sigma = draw_sigmas(
+            len(draw.names), self.config.sigma, generator=generator(seed, "sigma", step)
+        )
         prompts = draw_prompts(latents.scenes, self.config.tasks, generator(seed, "prompts", step))
         context, context_mask = self.encode_text(prompts)
         video = audio = None
@@ -229,19 +232,18 @@ class BatchMaker:
         source = torch.where(rearrange(from_stills, "b -> b 1 1 1 1"), stills, clean)
         noise = torch.randn(clean.shape, generator=generator(seed, "noise", "video", step))
         patch = patch_of(self.config.model, clean.shape[1])
-        level = rearrange(sigma, "b -> b 1 1 1 1")
         inputs = video_branch(
-            torch.lerp(clean, noise, level),
+            add_noise(clean, noise, sigma),
             given_latents(source, known, black[:, :, :frames]),
             known,
             fps=shape.fps,
             patch=patch,
         )
-        return inputs, patchify(noise - clean, patch)
+        return inputs, patchify(velocity_of(clean, noise), patch)
 
 
 def _noised_audio(
     clean: AudioLatents, noise: AudioLatents, sigma: PerSample
 ) -> tuple[BranchInput, Tensor]:
-    noisy = torch.lerp(clean, noise, rearrange(sigma, "b -> b 1 1"))
-    return audio_branch(noisy), rearrange(noise - clean, "b c l -> b l c")
+    velocity = velocity_of(clean, noise)
+    return audio_branch(add_noise(clean, noise, sigma)), rearrange(velocity, "b c l -> b l c")

@@ -9,6 +9,7 @@ from typing import Literal
 
 from openreels.conditioning.tasks import TASKS
 from openreels.core.shapes import BASE_FPS, ClipShape, frames_of_seconds, size_for
+from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit.config import MMDiTConfig
 
 DEFAULT_MIX: tuple[tuple[str, float], ...] = (
@@ -129,30 +130,9 @@ class StageData:
     """Samples a batch from this bucket; 0 for the run's ``batch_size``."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SigmaConfig:
-    """Distribution of the noise level in training.
-
-    The paper draws it uniformly (eq. 6). The default spends more on the middle, as Esser et al.
-    2024 (arXiv 2403.03206) do, and keeps a share of uniform draws for the ends.
-    """
-
-    kind: Literal["uniform", "logit_normal"] = "logit_normal"
-    """``uniform`` is the paper's."""
-    mean: float = 0.0
-    """Mean of the logit (logit_normal)."""
-    std: float = 1.0
-    """Standard deviation of the logit (logit_normal), > 0."""
-    uniform_share: float = 0.1
-    """Share of the samples drawn uniformly all the same (logit_normal), in [0, 1]."""
-    shift: float = 1.0
-    """Shift towards noise, > 0; 1 changes nothing."""
-
-    def __post_init__(self) -> None:
-        _check_share("uniform_share", self.uniform_share)
-        for name in ("std", "shift"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
+NOISE_LEVELS = NoiseLevelConfig(kind="logit_normal", uniform_share=0.1)
+"""More of the middle than the paper's uniform draw (eq. 6), and a share of uniform draws so that
+the ends are not forgotten. Not given by the paper for training this short: ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,7 +213,7 @@ class TrainConfig:
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()
     """Tasks and dropout."""
-    sigma: SigmaConfig = SigmaConfig()
+    sigma: NoiseLevelConfig = NOISE_LEVELS
     """Noise levels."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """Optimiser."""

@@ -35,7 +35,7 @@ class WeightAverage:
         """Move towards the network's weights."""
         share = 1 - self.decay_at(self.num_updates)
         own = list(self.weights.values())
-        torch._foreach_lerp_(own, list(self._network.parameters()), share)
+        torch._foreach_lerp_(own, list(self._network.parameters()), share)  # pyright: ignore[reportPrivateImportUsage]
         self.num_updates += 1
 
     def state(self) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
+from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit import presets
 from openreels.training.config import (
     ClipConfig,
@@ -15,7 +16,6 @@ from openreels.training.config import (
     OptimConfig,
     PrecomputeConfig,
     ShardData,
-    SigmaConfig,
     StageData,
     TaskConfig,
     TrainConfig,
@@ -48,7 +48,7 @@ def tiny() -> tuple[Part, ...]:
             data=(StageData(count=1, clip=ClipConfig(duration_s=1.0)),),
             codecs=UNTRAINED,
             tasks=TaskConfig(mix=(("t2av", 1.0),), num_variants=1),
-            sigma=SigmaConfig(kind="uniform"),
+            sigma=NoiseLevelConfig(kind="uniform"),
             optim=OptimConfig(lr=3e-3, warmup_steps=20, ema_decays=(0.98,)),
             batch_size=4,
             steps=400,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from openreels.training.config import PrecomputeConfig, TrainConfig
 from openreels.training.loop import Limits, train
@@ -63,8 +64,8 @@ def load_recipe(name_or_path: str) -> tuple[Part, ...]:
     recipe = getattr(module, "recipe", None)
     if not callable(recipe):
         raise ValueError(f"{path} must define a function recipe() that returns its parts; add it")
-    parts = recipe()
-    parts = parts if isinstance(parts, tuple) else (parts,)
+    made: Any = recipe()
+    parts: tuple[Any, ...] = made if isinstance(made, tuple) else (made,)
     if not parts or not all(isinstance(part, PrecomputeConfig | TrainConfig) for part in parts):
         raise ValueError(
             f"recipe() of {path} must return PrecomputeConfig and TrainConfig records, got {parts}"

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import torch
-from einops import reduce
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from openreels.core.arrays import PerSample
 from openreels.core.joint import Joint
+from openreels.diffusion.loss import total_loss, velocity_errors
 from openreels.training.batch import TrainingBatch
 
 
@@ -45,12 +45,5 @@ def training_step(network: nn.Module, batch: TrainingBatch, *, bf16: bool = Fals
     """
     with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
         velocity = network(batch.inputs, batch.context, batch.context_mask, batch.sigma)
-    parts = velocity.zip(batch.targets, _error)
-    total = sum(part.mean() for part in (parts.video, parts.audio) if part is not None)
-    return StepLoss(total=total, parts=parts)  # pyright: ignore[reportArgumentType]
-
-
-def _error(velocity: Tensor | None, target: Tensor | None) -> PerSample | None:
-    if velocity is None or target is None:
-        return None
-    return reduce((velocity.float() - target).square(), "b n p -> b", "mean")
+    parts = velocity_errors(velocity, batch.targets)
+    return StepLoss(total=total_loss(parts), parts=parts)
