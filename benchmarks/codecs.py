@@ -104,8 +104,8 @@ def spectrogram(given: Tensor, decoded: Tensor, path: Path) -> None:
     from matplotlib import pyplot
 
     _, axes = pyplot.subplots(2, 1, figsize=(9, 5), sharex=True)
-    for axis, wave, name in zip(axes, (given, decoded), ("given", "decoded"), strict=True):
-        axis.specgram(wave[0, 0].numpy() + 1e-6, NFFT=1024, Fs=SAMPLE_RATE_HZ, noverlap=768)
+    for axis, sound, name in zip(axes, (given, decoded), ("given", "decoded"), strict=True):
+        axis.specgram(sound[0, 0].numpy() + 1e-6, NFFT=1024, Fs=SAMPLE_RATE_HZ, noverlap=768)
         axis.set(title=name, ylim=(0, 12_000), ylabel="Hz")
     axes[1].set_xlabel("s")
     pyplot.tight_layout()
