@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from openreels.core.errors import CheckpointError
 from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.models.audio_vae import presets
 from openreels.models.audio_vae.model import AudioVAE
@@ -27,6 +28,7 @@ from openreels.training.audio_vae_losses import (
     spectrogram,
 )
 from openreels.weights.checkpoint import load_network
+from openreels.weights.tensors import read_header, read_tensors, write_tensors
 
 RECIPE = AudioVAERecipe(
     network=presets.tiny(),
@@ -112,6 +114,12 @@ def test_training_resumes_as_if_never_stopped(tmp_path):
     parts = train_audio_vae(RECIPE, tmp_path / "parts")
     for name, value in whole.state_dict().items():
         assert torch.equal(value, parts.state_dict()[name]), name
+    saved, again = (read_tensors(tmp_path / name / STATE_NAME)[0] for name in ("whole", "parts"))
+    assert any("exp_avg_sq" in name for name in saved)
+    assert saved.keys() == again.keys()
+    assert all(
+        torch.equal(value, again[name]) for name, value in saved.items()
+    )  # weights, averages and moments
     lines = read_log(tmp_path / "parts")
     assert [line["step"] for line in lines] == [1, 2, 3, 4]
     assert all(math.isfinite(line["loss"]) for line in lines)
@@ -131,7 +139,25 @@ def test_the_frozen_encoder_keeps_every_bit_and_the_decoder_learns(tmp_path):
 
 def test_a_spent_time_limit_stops_before_a_step(tmp_path):
     train_audio_vae(RECIPE, tmp_path, time_limit_s=0.0)
-    assert torch.load(tmp_path / STATE_NAME, weights_only=True)["step"] == 0
+    assert read_header(tmp_path / STATE_NAME)["step"] == 0
+
+
+def test_who_watches_is_told_every_step_and_may_end_it(tmp_path):
+    seen = []
+
+    def watch(done, total, values):
+        seen.append((done, total, math.isfinite(values["loss"])))
+        return done == 2
+
+    train_audio_vae(RECIPE, tmp_path, watch=watch)
+    assert seen == [(1, 4, True), (2, 4, True)]
+    assert read_header(tmp_path / STATE_NAME)["step"] == 2
+
+
+def test_what_is_no_state_is_refused(tmp_path):
+    write_tensors(tmp_path / STATE_NAME, {"a": torch.zeros(1)}, {"kind": "other"})
+    with pytest.raises(CheckpointError, match="no state of an audio autoencoder"):
+        train_audio_vae(RECIPE, tmp_path)
 
 
 def test_learning_lowers_the_loss(tmp_path):

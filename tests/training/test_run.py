@@ -72,7 +72,7 @@ def test_sigterm_saves_and_the_next_call_goes_on(tmp_path):
     [
         (None, "no recipe file"),
         ("x = 1", r"must define a function recipe\(\)"),
-        ("def recipe():\n    return 3", "must return PrecomputeConfig and TrainConfig"),
+        ("def recipe():\n    return 3", "must return records of training.config"),
     ],
 )
 def test_files_without_a_recipe_are_refused(tmp_path, content, message):

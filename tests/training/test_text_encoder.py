@@ -4,6 +4,7 @@ from random import Random
 import pytest
 import torch
 
+from openreels.core.errors import CheckpointError
 from openreels.models.text_encoder import presets
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.text_encoder.tokenizer import HashTokenizer
@@ -23,6 +24,7 @@ from openreels.training.text_captions import (
     twin,
 )
 from openreels.training.text_encoder import (
+    STATE_FILE,
     TextRecipe,
     TextTrainer,
     contrast_loss,
@@ -38,6 +40,7 @@ from openreels.training.text_measures import (
     slot_accuracies,
 )
 from openreels.weights.checkpoint import load_network, read_network_header
+from openreels.weights.tensors import read_tensors, write_tensors
 
 TINY = TextRecipe(
     encoder=replace(presets.tiny(), width=64, num_heads=4, num_buckets=1024, max_tokens=48),
@@ -154,17 +157,46 @@ def test_resuming_is_bitwise_no_interruption(tmp_path):
     for _ in range(3):
         short.step()
     (tmp_path / "parts").mkdir()
-    short.save(tmp_path / "parts" / "state.pt")
+    short.save(tmp_path / "parts" / STATE_FILE)
     resumed = train_text_encoder(tmp_path / "parts", recipe)
     assert resumed.step_index == 6
     for name, value in whole.encoder.state_dict().items():
         assert torch.equal(value, resumed.encoder.state_dict()[name]), name
+    for name, value in whole.reader.state_dict().items():
+        assert torch.equal(value, resumed.reader.state_dict()[name]), name
+    saved, again = (read_tensors(tmp_path / name / STATE_FILE)[0] for name in ("whole", "parts"))
+    assert any("exp_avg_sq" in name for name in saved)
+    assert saved.keys() == again.keys()
+    assert all(torch.equal(value, again[name]) for name, value in saved.items())  # moments too
+
+
+def test_a_state_of_another_network_or_of_none_is_refused(tmp_path):
+    TextTrainer(TINY).save(tmp_path / STATE_FILE)
+    with pytest.raises(CheckpointError, match="another seed"):
+        TextTrainer(replace(TINY, seed=5)).load(tmp_path / STATE_FILE)
+    with pytest.raises(CheckpointError, match="another encoder"):
+        TextTrainer(replace(TINY, encoder=presets.tiny())).load(tmp_path / STATE_FILE)
+    write_tensors(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, {"kind": "other"})
+    with pytest.raises(CheckpointError, match="no state of a prompt encoder"):
+        TextTrainer(TINY).load(tmp_path / "other.safetensors")
+
+
+def test_who_watches_is_told_every_step_and_may_end_it(tmp_path):
+    seen = []
+
+    def watch(done, total, values):
+        seen.append((done, total, set(values)))
+        return done == 2
+
+    trainer = train_text_encoder(tmp_path, TINY, watch=watch)
+    assert trainer.step_index == 2
+    assert seen == [(step, 40, {"slots", "contrast"}) for step in (1, 2)]
 
 
 def test_a_time_limit_stops_and_saves(tmp_path):
     trainer = train_text_encoder(tmp_path, TINY, time_limit_s=0.0)
     assert trainer.step_index == 0
-    assert (tmp_path / "state.pt").exists()
+    assert (tmp_path / STATE_FILE).exists()
 
 
 def test_an_exported_encoder_reads_as_the_trained_one(tmp_path):

@@ -10,7 +10,9 @@ from openreels.cli.parsing import parse_time
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a Python file with one.")],
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a recipe (probe: of the bench), or a .py file.")
+    ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/RECIPE.")
     ] = None,
@@ -23,6 +25,9 @@ def train(
 ) -> None:
     """Train from a recipe; Ctrl-C saves, the same command goes on."""
     limit_s = None if time_limit is None else parse_time(time_limit)
+    if recipe == "probe":
+        _train_probes(make_folder(Path("runs/probe") if out is None else out), limit_s, resume)
+        return
     from openreels.training.run import Progress, load_recipe, run_recipe
 
     load_recipe(recipe)
@@ -37,5 +42,25 @@ def train(
         finished = run_recipe(
             recipe, out=folder, time_limit_s=limit_s, resume=resume, report=report
         )
+    _tell_end(folder, finished)
+
+
+def _tell_end(folder: Path, finished: bool) -> None:
     how = "done" if finished else "stopped and saved; run the same command to go on"
     typer.echo(f"{folder}: {how}")
+
+
+def _train_probes(folder: Path, limit_s: float | None, resume: bool) -> None:
+    from openreels.evaluation.probe_run import EXPORT_FILE, REPORTS, ProbeProgress, run_probes
+    from openreels.training.run import stop_on_signals
+
+    if not resume:
+        (folder / EXPORT_FILE).unlink(missing_ok=True)
+    with progress_bars() as bars, stop_on_signals() as asked:
+
+        def watch(progress: ProbeProgress) -> bool:
+            bars(f"{progress.part} probe", progress.done, REPORTS)
+            return asked()
+
+        finished = run_probes(folder, time_limit_s=limit_s, watch=watch)
+    _tell_end(folder, finished)

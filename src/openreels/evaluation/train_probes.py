@@ -25,6 +25,11 @@ from openreels.stage.world import WorldSettings, sample_scene
 _LOG = logging.getLogger(__name__)
 
 
+def unwatched(share: float) -> bool:  # noqa: ARG001 one signature
+    """Nobody looks: go on."""
+    return False
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeTraining:
     """How long and on what the probes are trained."""
@@ -41,6 +46,8 @@ class ProbeTraining:
     """Processor time for the sound probe, in seconds."""
     num_frames: int = 33
     """Frames of a training clip, 4k + 1."""
+    watch: Callable[[float], bool] = unwatched
+    """Told before every step the share of its probe's time that is over; True ends its training."""
     degrade: Callable[[Tensor], Tensor] | None = None
     """Optional map of pixels, e.g. through an autoencoder, applied to half of the batches."""
 
@@ -123,6 +130,8 @@ def train_pixel_probe(probe: StageProbe, training: ProbeTraining) -> None:
     ratios = ("1:1", "1:1", "4:3", "16:9", "3:4", "9:16")
     streams = {ratio: _scenes(training, f"pixel {ratio}", ratio) for ratio in set(ratios)}
     while (share := (time.process_time() - started) / training.pixel_seconds) < 1:
+        if training.watch(share):
+            return
         _anneal(optimizer, share, 2e-3)
         ratio = ratios[step % len(ratios)]
         scenes = [next(streams[ratio]) for _ in range(8)]
@@ -183,6 +192,8 @@ def train_track_probe(probe: StageProbe, training: ProbeTraining) -> None:
     optimizer = torch.optim.AdamW(probe.track.parameters(), weight_decay=1e-3)
     started, step = time.process_time(), 0
     while (share := (time.process_time() - started) / training.track_seconds) < 1:
+        if training.watch(share):
+            return
         _anneal(optimizer, share, 3e-3)
         pick = torch.randint(tracks.shape[0], (64,), generator=rng)
         noisy = tracks[pick] * (1 + 0.02 * torch.randn(tracks[pick].shape, generator=rng))
@@ -207,6 +218,8 @@ def train_sound_probe(probe: StageProbe, training: ProbeTraining) -> None:
     num_samples = round(training.num_frames / 16 * SAMPLE_RATE_HZ)
     started, step = time.process_time(), 0
     while (share := (time.process_time() - started) / training.sound_seconds) < 1:
+        if training.watch(share):
+            return
         _anneal(optimizer, share, 2e-3)
         scenes = [next(stream) for _ in range(12)]
         events = [contacts(scene) for scene in scenes]

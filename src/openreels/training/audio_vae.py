@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from openreels.core.arrays import Waveform
+from openreels.core.config import from_dict, to_dict
+from openreels.core.errors import CheckpointError
 from openreels.core.seeding import generator
 from openreels.models.audio_vae import presets
 from openreels.models.audio_vae.config import AudioVAEConfig
@@ -26,9 +28,13 @@ from openreels.training.audio_vae_losses import (
     si_sdr_db,
     spectral_loss,
 )
-from openreels.weights.checkpoint import save_network
+from openreels.training.optimizer import optimizer_state, restore_optimizer
+from openreels.training.watch import Watch, unwatched
+from openreels.weights.checkpoint import load_state, save_network
+from openreels.weights.tensors import read_tensors, write_tensors
 
-STATE_NAME = "state.pt"
+STATE_NAME = "state.safetensors"
+STATE_KIND = "openreels audio autoencoder training"
 LOG_NAME = "log.jsonl"
 
 
@@ -71,13 +77,39 @@ class _Run:
     optimizer: torch.optim.AdamW
     step: int = 0
 
-    def state(self) -> dict[str, Any]:
-        return {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-        }
+    def save(self, path: Path, recipe: AudioVAERecipe) -> None:
+        tensors = {f"network/{name}": value for name, value in self.network.state_dict().items()}
+        for name, value in self.average.state_dict().items():
+            tensors[f"average/{name}"] = value
+        for name, value in optimizer_state(self.optimizer, self.network).items():
+            tensors[f"optimizer/{name}"] = value
+        header = {"kind": STATE_KIND, "step": self.step, "config": to_dict(recipe.network)}
+        write_tensors(path, tensors, header)
+
+    def restore(self, path: Path) -> None:
+        saved = _read_state(path)
+        load_state(self.network, saved.parts["network"], path)
+        load_state(self.average, saved.parts["average"], path)
+        restore_optimizer(self.optimizer, self.network, saved.parts["optimizer"])
+        self.step = saved.step
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    config: AudioVAEConfig
+    step: int
+    parts: dict[str, dict[str, Tensor]]
+
+
+def _read_state(path: Path) -> _Saved:
+    tensors, header = read_tensors(path)
+    if header.get("kind") != STATE_KIND:
+        raise CheckpointError(f"{path} is no state of an audio autoencoder; choose another file")
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+    for name, value in tensors.items():
+        part, _, rest = name.partition("/")
+        parts[part][rest] = value
+    return _Saved(from_dict(AudioVAEConfig, header["config"]), header["step"], parts)
 
 
 def train_audio_vae(
@@ -86,6 +118,7 @@ def train_audio_vae(
     *,
     time_limit_s: float | None = None,
     start: Path | None = None,
+    watch: Watch = unwatched,
 ) -> AudioVAE:
     """Train until the recipe's last step or the time limit; run again to go on.
 
@@ -95,6 +128,7 @@ def train_audio_vae(
         time_limit_s: Stop, with the state saved, after so many seconds. The learning rate falls
             as the recipe's steps or this time run out, whichever comes first.
         start: State of an earlier run whose weights (not its optimiser) to begin with.
+        watch: Told of every step; True saves and ends.
 
     Returns:
         The network with averaged weights, calibrated on stage sounds.
@@ -115,12 +149,14 @@ def train_audio_vae(
                 pace = (time.monotonic() - began) / (run.step - first)
                 _write(log, {"step": run.step, "s_per_step": round(pace, 3), **losses})
             if run.step % recipe.save_every == 0:
-                torch.save(run.state(), out_dir / STATE_NAME)
+                run.save(out_dir / STATE_NAME, recipe)
                 _write(log, {"step": run.step, **measure(run.average)})
+            if watch(run.step, recipe.steps, losses):
+                break
     if not recipe.freeze_encoder:
         calibrate(run.average, batches=recipe.fit_batches)
         run.network.calibrate(run.average.mean, run.average.std)
-    torch.save(run.state(), out_dir / STATE_NAME)
+    run.save(out_dir / STATE_NAME, recipe)
     return run.average
 
 
@@ -128,19 +164,19 @@ def export_audio_vae(state: Path, path: Path, *, clips: int = 24) -> dict[str, f
     """Write the averaged weights of a run, in half precision, with their measurements inside.
 
     Args:
-        state: State file of the run of a ``stage`` network.
+        state: State file of the run.
         path: Weights file to write.
         clips: Clips of each kind to measure with.
 
     Returns:
         The measurements of what was written.
     """
-    loaded = torch.load(state, weights_only=True)
-    network = AudioVAE(presets.stage())
-    weights = {name: value.half().float() for name, value in loaded["average"].items()}
-    network.load_state_dict(weights)
+    saved = _read_state(state)
+    network = AudioVAE(saved.config)
+    weights = {name: value.half().float() for name, value in saved.parts["average"].items()}
+    load_state(network, weights, state)
     found = measure(network, clips=clips)
-    metadata = {"recipe": "audio_vae", "steps": loaded["step"], "measured": found}
+    metadata = {"recipe": "audio_vae", "steps": saved.step, "measured": found}
     save_network(path, network, metadata=metadata, dtype=torch.float16)
     return found
 
@@ -148,7 +184,7 @@ def export_audio_vae(state: Path, path: Path, *, clips: int = 24) -> dict[str, f
 def _begin(recipe: AudioVAERecipe, state_path: Path, start: Path | None) -> _Run:
     network, average = AudioVAE(recipe.network), AudioVAE(recipe.network)
     if not state_path.exists() and start is not None:
-        network.load_state_dict(torch.load(start, weights_only=True)["average"])
+        load_state(network, _read_state(start).parts["average"], start)
     elif not state_path.exists():
         fit_encoder(network, batches=recipe.fit_batches)
     average.load_state_dict(network.state_dict())
@@ -157,11 +193,7 @@ def _begin(recipe: AudioVAERecipe, state_path: Path, start: Path | None) -> _Run
     optimizer = torch.optim.AdamW(_groups(network), lr=recipe.rate, betas=(0.9, 0.98))
     run = _Run(network, average, optimizer)
     if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-        run.step = state["step"]
+        run.restore(state_path)
     return run
 
 

@@ -10,6 +10,12 @@ from typing import TypeAlias
 
 from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit import presets
+from openreels.training.companions import (
+    AudioVAEPart,
+    Companion,
+    TextEncoderPart,
+    VideoVAEPart,
+)
 from openreels.training.config import (
     ClipConfig,
     CodecPaths,
@@ -21,7 +27,7 @@ from openreels.training.config import (
     TrainConfig,
 )
 
-Part: TypeAlias = PrecomputeConfig | TrainConfig
+Part: TypeAlias = PrecomputeConfig | TrainConfig | Companion
 Recipe: TypeAlias = Callable[[], tuple[Part, ...]]
 
 UNTRAINED = CodecPaths(video_vae="random:tiny", audio_vae="random:tiny", text_encoder="random:tiny")
@@ -131,7 +137,25 @@ def stage() -> tuple[Part, ...]:
     return stage_data_short() + stage_short()
 
 
+def video_vae() -> tuple[Part, ...]:
+    """The shipped video autoencoder: both halves, then the decoder alone."""
+    return (VideoVAEPart(),)
+
+
+def audio_vae() -> tuple[Part, ...]:
+    """The shipped audio autoencoder: an encoder that is fitted, a decoder that is trained."""
+    return (AudioVAEPart(),)
+
+
+def text_encoder() -> tuple[Part, ...]:
+    """The shipped prompt encoder."""
+    return (TextEncoderPart(),)
+
+
 RECIPES: dict[str, Recipe] = {
+    "video_vae": video_vae,
+    "audio_vae": audio_vae,
+    "text_encoder": text_encoder,
     "tiny": tiny,
     "stage": stage,
     "stage_data_short": stage_data_short,

@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import module_from_spec, spec_from_file_location
@@ -15,12 +15,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from openreels.training.companions import Companion, train_companion
 from openreels.training.config import PrecomputeConfig, TrainConfig
 from openreels.training.loop import Limits, train
 from openreels.training.precompute import precompute
 from openreels.training.recipes import RECIPES, Part
 
 logger = logging.getLogger(__name__)
+
+REPORT_EVERY = 20
+"""Steps between reports of the networks around the transformer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,16 +70,21 @@ def load_recipe(name_or_path: str) -> tuple[Part, ...]:
         raise ValueError(f"{path} must define a function recipe() that returns its parts; add it")
     made: Any = recipe()
     parts: tuple[Any, ...] = made if isinstance(made, tuple) else (made,)
-    if not parts or not all(isinstance(part, PrecomputeConfig | TrainConfig) for part in parts):
+    if not parts or not all(isinstance(part, Part) for part in parts):
         raise ValueError(
-            f"recipe() of {path} must return PrecomputeConfig and TrainConfig records, got {parts}"
+            f"recipe() of {path} must return records of training.config or training.companions, "
+            f"got {parts}"
         )
     return parts
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGTERM and SIGINT into a question; only the main thread may hear them."""
+def stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and SIGINT into a question; only the main thread may hear them.
+
+    Yields:
+        Whether one of them came.
+    """
     asked = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 the interpreter's signature
@@ -116,7 +125,7 @@ def run_recipe(
     """
     parts = load_recipe(name_or_path)
     began = time.monotonic()
-    with _stop_on_signals() as asked:
+    with stop_on_signals() as asked:
 
         def left() -> float | None:
             return None if time_limit_s is None else time_limit_s - (time.monotonic() - began)
@@ -152,9 +161,29 @@ def _run_part(
 
         return precompute(part, out, report=shards, stop=over)
 
+    if not isinstance(part, TrainConfig):
+        return _run_companion(part, out, (left, over, asked), resume, report)
+
     def steps(step: int, values: dict[str, float]) -> None:
         if report is not None:
             report(Progress(part=part.name, done=step, total=part.steps, values=values))
 
     limits = Limits(time_limit_s=left(), stop=lambda _: asked())
     return train(part, out, resume=resume, limits=limits, report=steps).finished
+
+
+def _run_companion(
+    part: Companion,
+    out: Path,
+    questions: Questions,
+    resume: bool,
+    report: Callable[[Progress], None] | None,
+) -> bool:
+    left, _, asked = questions
+
+    def watch(done: int, total: int, values: Mapping[str, float]) -> bool:
+        if report is not None and (done % REPORT_EVERY == 0 or done == total):
+            report(Progress(part=part.name, done=done, total=total, values=dict(values)))
+        return asked()
+
+    return train_companion(part, out, time_limit_s=left(), resume=resume, watch=watch)

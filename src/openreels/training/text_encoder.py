@@ -13,9 +13,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from openreels.core.config import to_dict
+from openreels.core.errors import CheckpointError
 from openreels.models.text_encoder import presets
 from openreels.models.text_encoder.config import PromptEncoderConfig
 from openreels.models.text_encoder.model import PromptEncoder
+from openreels.training.optimizer import optimizer_state, restore_optimizer
 from openreels.training.text_captions import (
     ABSENT,
     ACTOR_SLOTS,
@@ -26,7 +29,12 @@ from openreels.training.text_captions import (
     Noise,
     caption_batch,
 )
-from openreels.weights.checkpoint import save_network
+from openreels.training.watch import Watch, unwatched
+from openreels.weights.checkpoint import load_state, save_network
+from openreels.weights.tensors import read_tensors, write_tensors
+
+STATE_FILE = "state.safetensors"
+STATE_KIND = "openreels text encoder training"
 
 logger = logging.getLogger(__name__)
 
@@ -230,40 +238,61 @@ class TextTrainer:
         Args:
             path: File of the state.
         """
-        state = {
-            "encoder": self.encoder.state_dict(),
-            "reader": self.reader.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step_index": self.step_index,
-        }
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(path)
+        both = self._both
+        tensors = {f"network/{name}": value for name, value in both.state_dict().items()}
+        for name, value in optimizer_state(self.optimizer, both).items():
+            tensors[f"optimizer/{name}"] = value
+        header = {"kind": STATE_KIND, "step": self.step_index, "recipe": to_dict(self.recipe)}
+        write_tensors(path, tensors, header)
 
     def load(self, path: Path) -> None:
         """Go on from a saved state.
 
         Args:
             path: File that ``save`` wrote with the same recipe.
+
+        Raises:
+            CheckpointError: If the file is damaged, no such state, or of another network or seed.
         """
-        state = torch.load(path, weights_only=True)
-        self.encoder.load_state_dict(state["encoder"])
-        self.reader.load_state_dict(state["reader"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step_index = state["step_index"]
+        tensors, header = read_tensors(path)
+        if header.get("kind") != STATE_KIND:
+            raise CheckpointError(f"{path} is no state of a prompt encoder; choose another file")
+        wanted = to_dict(self.recipe)
+        for name in ("encoder", "seed"):
+            if header["recipe"][name] != wanted[name]:
+                raise CheckpointError(
+                    f"{path} is of a run with another {name} ({header['recipe'][name]}, "
+                    f"not {wanted[name]}); choose another folder"
+                )
+        parts = {"network": dict[str, Tensor](), "optimizer": dict[str, Tensor]()}
+        for name, value in tensors.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = value
+        load_state(self._both, parts["network"], path)
+        restore_optimizer(self.optimizer, self._both, parts["optimizer"])
+        self.step_index = header["step"]
+
+    @property
+    def _both(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"encoder": self.encoder, "reader": self.reader})
 
 
 def train_text_encoder(
-    run_dir: str | Path, recipe: TextRecipe | None = None, *, time_limit_s: float = 900.0
+    run_dir: str | Path,
+    recipe: TextRecipe | None = None,
+    *,
+    time_limit_s: float = 900.0,
+    watch: Watch = unwatched,
 ) -> TextTrainer:
     """Train the prompt encoder, or go on with a training that was interrupted.
 
-    Writes ``state.pt`` and ``log.jsonl`` into the folder.
+    Writes ``state.safetensors`` and ``log.jsonl`` into the folder.
 
     Args:
         run_dir: Folder of the run; made when missing.
         recipe: How to train; ours by default. Must be the same when going on.
         time_limit_s: Stop after so many seconds even if steps are left; the state is saved.
+        watch: Told of every step; True saves and ends.
 
     Returns:
         The trainer, with the encoder in evaluation mode.
@@ -271,7 +300,7 @@ def train_text_encoder(
     recipe = recipe or TextRecipe()
     run_dir = Path(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
-    trainer, state_path = TextTrainer(recipe), run_dir / "state.pt"
+    trainer, state_path = TextTrainer(recipe), run_dir / STATE_FILE
     if state_path.exists():
         trainer.load(state_path)
         logger.info("going on at step %d of %s", trainer.step_index, run_dir)
@@ -287,6 +316,8 @@ def train_text_encoder(
                 log.flush()
             if trainer.step_index % recipe.save_every == 0:
                 trainer.save(state_path)
+            if watch(trainer.step_index, recipe.num_steps, losses):
+                break
     trainer.save(state_path)
     trainer.encoder.eval()
     return trainer

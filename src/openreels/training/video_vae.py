@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -21,6 +21,7 @@ from openreels.core.arrays import Pixels, VideoLatents
 from openreels.core.seeding import generator
 from openreels.models.video_vae.model import VideoVAE
 from openreels.training.muon import Muon
+from openreels.training.watch import Watch, unwatched
 from openreels.weights.checkpoint import load_state
 from openreels.weights.tensors import read_tensors, write_tensors
 
@@ -46,7 +47,7 @@ class VideoVAERecipe:
     """Decides latent noise; the clips have a seed of their own."""
     num_steps: int = 20_000
     """Steps of the whole schedule."""
-    time_limit_s: float = float("inf")
+    time_limit_s: float | None = None
     """Seconds of the whole schedule, over all resumed runs; whichever ends first ends it."""
     learning_rate: float = 1.5e-3
     """Peak rate of AdamW; warmed up, then lowered along a cosine to a twentieth."""
@@ -174,7 +175,9 @@ class VideoVAETrainer:
     def progress(self) -> float:
         """Share of the schedule that is over, by steps or by time, whichever is further."""
         recipe = self.recipe
-        return max(self.step / recipe.num_steps, self.elapsed_s / recipe.time_limit_s)
+        return max(
+            self.step / recipe.num_steps, self.elapsed_s / (recipe.time_limit_s or float("inf"))
+        )
 
     def train_step(self, pixels: Pixels) -> dict[str, float]:
         """Take one step on a batch of clips; returns what the log is to say."""
@@ -241,7 +244,14 @@ class VideoVAETrainer:
         self.step, self.elapsed_s = int(header["step"]), float(header["elapsed_s"])
 
 
-def train_video_vae(trainer: VideoVAETrainer, batches: Batches, folder: Path) -> VideoVAE:
+def train_video_vae(
+    trainer: VideoVAETrainer,
+    batches: Batches,
+    folder: Path,
+    *,
+    time_limit_s: float | None = None,
+    watch: Watch = unwatched,
+) -> VideoVAE:
     """Train until the schedule is over; goes on from the state in ``folder`` when there is one.
 
     Writes ``log.jsonl`` and ``state.safetensors`` into the folder.
@@ -250,6 +260,9 @@ def train_video_vae(trainer: VideoVAETrainer, batches: Batches, folder: Path) ->
         trainer: A new trainer.
         batches: Clips by step; the next batch is rendered while a step runs.
         folder: Where log and state go; made when missing.
+        time_limit_s: Seconds for this call, beside the recipe's own limit; the rate falls to their
+            end. None for no other limit.
+        watch: Told of every step; True saves and ends.
 
     Returns:
         The autoencoder with averaged weights.
@@ -258,6 +271,10 @@ def train_video_vae(trainer: VideoVAETrainer, batches: Batches, folder: Path) ->
     recipe, state = trainer.recipe, folder / STATE_FILE
     if state.is_file():
         trainer.load(state)
+    if time_limit_s is not None:
+        end_s = trainer.elapsed_s + max(time_limit_s, 1e-9)
+        end_s = min(end_s, recipe.time_limit_s or end_s)
+        trainer.recipe = recipe = replace(recipe, time_limit_s=end_s)
     began, saved = time.monotonic() - trainer.elapsed_s, time.monotonic()
     with (folder / LOG_FILE).open("a", encoding="utf-8") as log:
         for pixels in _ahead(batches, trainer):
@@ -273,6 +290,8 @@ def train_video_vae(trainer: VideoVAETrainer, batches: Batches, folder: Path) ->
             if time.monotonic() - saved > recipe.save_every_s:
                 trainer.save(state)
                 saved = time.monotonic()
+            if watch(trainer.step, recipe.num_steps, told):
+                break
     trainer.save(state)
     return trainer.averaged()
 

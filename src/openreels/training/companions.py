@@ -1,0 +1,222 @@
+"""The networks around the transformer as parts of recipes: each trains in a folder and exports.
+
+The defaults are the settings of the shipped weights. The video autoencoder takes two phases: both
+halves, after which the encoder is final, then the decoder alone. The audio encoder is fitted in
+closed form, so its decoder is all that is trained.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import torch
+
+from openreels.core.arrays import Pixels
+from openreels.core.seeding import derive_seed
+from openreels.core.shapes import ClipShape
+from openreels.models.video_vae import presets
+from openreels.models.video_vae.config import VideoVAEConfig
+from openreels.models.video_vae.model import VideoVAE
+from openreels.training.audio_vae import STATE_NAME, AudioVAERecipe, export_audio_vae
+from openreels.training.audio_vae import train_audio_vae as train_audio
+from openreels.training.text_encoder import TextRecipe, export_text_encoder, train_text_encoder
+from openreels.training.video_vae import (
+    STATE_FILE,
+    VideoVAERecipe,
+    VideoVAETrainer,
+    freeze,
+    train_video_vae,
+)
+from openreels.training.video_vae_clips import ClipPools, stage_buckets, stage_clips, texture_clips
+from openreels.training.video_vae_start import start_from_components
+from openreels.training.watch import Watch
+from openreels.weights.checkpoint import load_network, read_network_header, save_network
+
+Limit: TypeAlias = float | None
+
+_JOINT = VideoVAERecipe(num_steps=1000, learning_rate=2e-3)
+_DECODER = VideoVAERecipe(
+    num_steps=2000, learning_rate=2e-3, freeze_encoder=True, latent_penalty=0.0, seed=1
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoVAEPart:
+    """Training of the video autoencoder; all numbers are ours."""
+
+    name: str = "video_vae"
+    """Of the run and its folder."""
+    network: VideoVAEConfig = field(default_factory=presets.stage)
+    """Sizes."""
+    joint: VideoVAERecipe = _JOINT
+    """First phase."""
+    decoder: VideoVAERecipe = _DECODER
+    """Second phase; must freeze the encoder."""
+    joint_share: float = 0.6
+    """Share of a time limit that goes to the first phase, in (0, 1)."""
+    world: int = 11
+    """Seed of the clips; the second phase sees the next world."""
+    start_clips: int = 192
+    """Clips to which the linear paths are fitted first, and to which latents are normalised."""
+
+    def __post_init__(self) -> None:
+        if not self.decoder.freeze_encoder or self.joint.freeze_encoder:
+            raise ValueError("joint must train the encoder and decoder must freeze it; set both")
+        if not 0 < self.joint_share < 1:
+            raise ValueError(f"joint_share must lie between 0 and 1, got {self.joint_share:g}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioVAEPart:
+    """Training of the audio autoencoder."""
+
+    name: str = "audio_vae"
+    """Of the run and its folder."""
+    recipe: AudioVAERecipe = field(default_factory=lambda: AudioVAERecipe(rate=2e-3))
+    """How."""
+    measured_clips: int = 24
+    """Clips of each kind that the exported weights are measured with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextEncoderPart:
+    """Training of the prompt encoder."""
+
+    name: str = "text_encoder"
+    """Of the run and its folder."""
+    recipe: TextRecipe = field(
+        default_factory=lambda: TextRecipe(
+            num_steps=2450, num_scenes=24, learning_rate=8e-3, save_every=50
+        )
+    )
+    """How."""
+
+
+Companion: TypeAlias = VideoVAEPart | AudioVAEPart | TextEncoderPart
+"""Training of one network around the transformer."""
+
+
+def train_companion(
+    part: Companion, out: Path, *, time_limit_s: Limit, resume: bool, watch: Watch
+) -> bool:
+    """Train a network around the transformer and export it, going on where an earlier call stopped.
+
+    The weights are ``out/NAME/NAME_OF_NETWORK.safetensors``, beside the state and the log.
+
+    Args:
+        part: What to train.
+        out: Folder of the recipe.
+        time_limit_s: Seconds for this call; None for no limit.
+        resume: False starts anew.
+        watch: Told of every step; True saves and ends.
+
+    Returns:
+        Whether it came to its end or its time limit; False when ``watch`` ended it.
+    """
+    folder = out / part.name
+    if not resume:
+        for old in [*folder.rglob("*.safetensors"), *folder.rglob("log.jsonl")]:
+            old.unlink()
+    asked = _Asked(watch)
+    if isinstance(part, VideoVAEPart):
+        _train_video(part, folder, time_limit_s, asked)
+    elif isinstance(part, AudioVAEPart):
+        train_audio(part.recipe, folder, time_limit_s=time_limit_s, watch=asked)
+        target = folder / "audio_vae.safetensors"
+        export_audio_vae(folder / STATE_NAME, target, clips=part.measured_clips)
+    else:
+        limit = float("inf") if time_limit_s is None else time_limit_s
+        trainer = train_text_encoder(folder, part.recipe, time_limit_s=limit, watch=asked)
+        export_text_encoder(trainer, folder / "text_encoder.safetensors", story={})
+    return not asked.ended
+
+
+class _Asked:
+    """A watch that remembers that it ended a training."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self.ended = False
+
+    def __call__(self, done: int, total: int, values: Mapping[str, float]) -> bool:
+        self.ended = self._watch(done, total, values) or self.ended
+        return self.ended
+
+
+def _train_video(part: VideoVAEPart, folder: Path, limit: Limit, asked: _Asked) -> None:
+    total = part.joint.num_steps + part.decoder.num_steps
+    target, joint_state = folder / "video_vae.safetensors", folder / "joint" / STATE_FILE
+    rest = limit
+    if not target.is_file():
+
+        def first(done: int, _: int, values: Mapping[str, float]) -> bool:
+            return asked(done, total, values)
+
+        share = None if limit is None else limit * part.joint_share
+        rest = None if limit is None or share is None else limit - share
+        trainer = VideoVAETrainer(_new_video(part, joint_state), part.joint)
+        clips = ClipPools(stage_buckets(part.world), seed=part.world)
+        vae = train_video_vae(trainer, clips, folder / "joint", time_limit_s=share, watch=first)
+        if asked.ended:
+            return
+        freeze(vae, _to_normalise(part))
+        _save_video(vae, target, {"recipe": part.name, "joint_steps": trainer.step})
+    story = read_network_header(target).metadata
+    begun = int(story["joint_steps"])
+
+    def second(done: int, _: int, values: Mapping[str, float]) -> bool:
+        return asked(begun + done, begun + part.decoder.num_steps, values)
+
+    trainer = VideoVAETrainer(load_network(target, kind=VideoVAE), part.decoder)
+    clips = ClipPools(stage_buckets(part.world + 1), seed=part.world + 1)
+    vae = train_video_vae(trainer, clips, folder / "decoder", time_limit_s=rest, watch=second)
+    _save_video(vae, target, story | {"decoder_steps": trainer.step})
+
+
+def _save_video(vae: VideoVAE, target: Path, story: Mapping[str, object]) -> None:
+    save_network(target, vae, dtype=torch.float16, metadata=story)
+
+
+def _new_video(part: VideoVAEPart, state: Path) -> VideoVAE:
+    """An autoencoder that starts from principal components; a saved state needs none."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(part.joint.seed, "initial weights"))
+        vae = VideoVAE(part.network)
+    if not state.is_file():
+        start_from_components(vae, _to_start(part))
+    return vae
+
+
+def _to_start(part: VideoVAEPart) -> Pixels:
+    """Clips of the world at 64 px, some textures, and cuts of a few clips at 256 px."""
+    small, large = (ClipShape(num_frames=17, height=side, width=side) for side in (64, 256))
+    stage, texture = stage_clips(part.world), texture_clips(part.world)
+    count, begin = part.start_clips, 10**6
+    big = stage(range(begin, begin + -(-count // 16)), large)
+    cuts = [big[..., y : y + 64, x : x + 64] for y in (0, 96, 192) for x in (0, 96, 192)]
+    numbers = range(begin, begin + count), range(begin, begin + -(-count // 12))
+    return torch.cat([stage(numbers[0], small), texture(numbers[1], small), *cuts])
+
+
+def _to_normalise(part: VideoVAEPart) -> list[Pixels]:
+    """Clips of the world in three shapes."""
+    stage, begin = stage_clips(part.world), 2 * 10**6
+    sizes = ((64, 64, 1), (64, 112, 6), (112, 64, 6))
+    return [
+        stage(
+            range(begin, begin + max(1, part.start_clips // share)),
+            ClipShape(num_frames=33, height=height, width=width),
+        )
+        for height, width, share in sizes
+    ]
+
+
+def weights_of(part: Companion, out: Path) -> Path:
+    """The weights file that a part writes."""
+    network = {
+        VideoVAEPart: "video_vae",
+        AudioVAEPart: "audio_vae",
+        TextEncoderPart: "text_encoder",
+    }[type(part)]
+    return out / part.name / f"{network}.safetensors"
