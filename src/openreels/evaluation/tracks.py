@@ -100,7 +100,9 @@ def track_of(
     return torch.cat([geometry, pooled[:, last]])
 
 
-def contact_times(levels: Float[Tensor, " F"], fps: float | int, threshold: float = 0.4) -> list[float]:
+def contact_times(
+    levels: Float[Tensor, " F"], fps: float | int, threshold: float = 0.4
+) -> list[float]:
     """Peaks of the contact level, with the centre of mass around the peak as sub-frame time."""
     padded = torch.nn.functional.pad(levels, (1, 1))
     times: list[float] = []
