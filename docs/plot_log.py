@@ -64,23 +64,21 @@ def series(rows: Rows, name: str) -> tuple[np.ndarray, np.ndarray]:
     return steps, values
 
 
-def smooth(values: np.ndarray, memory: float) -> np.ndarray:
-    """Exponential average without a bias at its start; ``memory`` 0 changes nothing."""
-    average, weight, out = 0.0, 0.0, []
-    for value in values:
-        average = memory * average + (1 - memory) * value
-        weight = memory * weight + (1 - memory)
-        out.append(average / weight)
-    return np.array(out)
+def smooth(values: np.ndarray, width: float) -> np.ndarray:
+    """Gaussian average over neighbours on both sides; ``width`` is a share of all values."""
+    places = np.arange(len(values))
+    spread = max(width * len(values), 1e-3)
+    weights = np.exp(-0.5 * ((places[:, None] - places) / spread) ** 2)
+    return weights @ values / weights.sum(1)
 
 
-def draw(axes: Axes, logs: Logs, names: dict[str, str], memory: float) -> None:
+def draw(axes: Axes, logs: Logs, names: dict[str, str], width: float) -> None:
     """Draw some numbers over the steps: pale as logged, dark as averaged."""
     for index, (name, label) in enumerate(names.items()):
         steps, values = series(logs.rows, name)
         colour = f"C{index}" if len(names) < 4 else plt.cm.viridis(0.9 * index / (len(names) - 1))
-        axes.plot(steps, values, color=colour, alpha=0.2, linewidth=0.7)
-        axes.plot(steps, smooth(values, memory), color=colour, linewidth=1.4, label=label)
+        axes.plot(steps, values, color=colour, alpha=0.3, linewidth=0.7)
+        axes.plot(steps, smooth(values, width), color=colour, linewidth=1.4, label=label)
     for border in logs.borders:
         axes.axvline(border, color="0.5", linewidth=0.8, linestyle=":")
     axes.set_xlabel("step")
@@ -108,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("logs", nargs="+", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--memory", type=float, default=0.95, help="of the average, 0 to 1")
+    parser.add_argument("--width", type=float, default=0.02, help="of the average, of the run")
     options = parser.parse_args()
     logs = read_logs(options.logs)
     panels = panels_of(logs.rows)
@@ -116,7 +114,7 @@ def main() -> None:
         1, len(panels), figsize=(5.2 * len(panels), 3.8), squeeze=False, layout="constrained"
     )
     for axes, (title, names) in zip(grid[0], panels.items(), strict=True):
-        draw(axes, logs, names, options.memory)
+        draw(axes, logs, names, options.width)
         axes.set_title(title, fontsize=9)
     if logs.hours:
         figure.suptitle(f"{logs.rows[-1]['step']:.0f} steps, {logs.hours:.2f} hours", fontsize=9)
