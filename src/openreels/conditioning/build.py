@@ -246,7 +246,8 @@ def _shape(request: GenerationRequest, num_frames: int, like: Tensor | None = No
 
 
 def _duration_s(request: GenerationRequest) -> float:
-    return DEFAULT_DURATION_S if request.duration_s is None else request.duration_s
+    seconds = DEFAULT_DURATION_S if request.duration_s is None else request.duration_s
+    return float(seconds)
 
 
 def _plan_text(request: GenerationRequest, task: Task, material: Material) -> _Plan:  # noqa: ARG001 - one signature for every plan
