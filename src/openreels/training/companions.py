@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import torch
+from torch import Tensor
 
 from openreels.core.arrays import Pixels
 from openreels.core.seeding import derive_seed
@@ -199,7 +200,7 @@ def _to_start(part: VideoVAEPart) -> Pixels:
     return torch.cat([stage(numbers[0], small), texture(numbers[1], small), *cuts])
 
 
-def _to_normalise(part: VideoVAEPart) -> list[Pixels]:
+def _to_normalise(part: VideoVAEPart) -> list[Tensor]:
     """Clips of the world in three shapes."""
     stage, begin = stage_clips(part.world), 2 * 10**6
     sizes = ((64, 64, 1), (64, 112, 6), (112, 64, 6))

@@ -122,7 +122,7 @@ def psnr_db(vae: VideoVAE, pixels: Pixels) -> Float[Tensor, " b"]:
 
 
 @torch.no_grad()
-def freeze(vae: VideoVAE, batches: list[Pixels]) -> None:
+def freeze(vae: VideoVAE, batches: list[Tensor]) -> None:
     """Make latents final: round the weights to half precision, then store the latents' statistics.
 
     After this ``encode`` gives unit variance, and files in half precision hold the encoder exactly,
@@ -296,7 +296,7 @@ def train_video_vae(
     return trainer.averaged()
 
 
-def _ahead(batches: Batches, trainer: VideoVAETrainer) -> Iterator[Pixels]:
+def _ahead(batches: Batches, trainer: VideoVAETrainer) -> Iterator[Tensor]:
     """Batches until the schedule is over, each rendered while the step before it runs."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         coming = pool.submit(batches.batch, trainer.step)

@@ -156,11 +156,11 @@ class VideoVAE(nn.Module):
         _check_sides(pixels)
         return self._encoded(pixels, starts=True)
 
-    def encode_stream(self, chunks: Iterable[Pixels]) -> Iterator[VideoLatents]:
+    def encode_stream(self, chunks: Iterable[Tensor]) -> Iterator[Tensor]:
         """Encode a clip that comes in pieces, yielding the latents of each.
 
         Args:
-            chunks: The first of ``4 k + 1`` frames, every later one of ``4 k``.
+            chunks: Pixels; the first of ``4 k + 1`` frames, every later one of ``4 k``.
 
         Yields:
             Latents of each piece; together the same as ``encode`` of the whole clip.
@@ -195,8 +195,8 @@ class VideoVAE(nn.Module):
         return self.reconstruct(latents).clamp(-1, 1)
 
     def decode_stream(
-        self, latents: VideoLatents | Iterable[VideoLatents], *, chunk_frames: int = 1
-    ) -> Iterator[Pixels]:
+        self, latents: VideoLatents | Iterable[Tensor], *, chunk_frames: int = 1
+    ) -> Iterator[Tensor]:
         """Decode piece by piece, in bounded memory; the pieces together equal ``decode``.
 
         Args:
