@@ -19,7 +19,16 @@ from openreels.weights.tensors import read_tensors
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    """What every file holds; the order of a safetensors header is not fixed, its values are."""
+    held = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix == ".safetensors":
+            tensors, header = read_tensors(path)
+            bits = {name: value.view(torch.int16).tolist() for name, value in tensors.items()}
+            held[path.name] = (bits, header)
+        else:
+            held[path.name] = path.read_bytes()
+    return held
 
 
 def test_shards_hold_the_latents_of_their_scenes(data_root, bucket_config, encoders):

@@ -1,6 +1,7 @@
 """The tasks of the mask interface, measured: is what was given really kept?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,8 @@ def _frames(
 ) -> tuple[Clip, Figures]:
     """Image to video with the first, the last or both frames given."""
     pixels, _, _ = true_clip(scene, config.duration_s)
-    other, _, _ = true_clip(held_out_prompts(3)[-1][1], config.duration_s)
+    stranger = next(other for _, other in held_out_prompts(2) if other != scene)
+    other, _, _ = true_clip(replace(stranger, aspect_ratio=scene.aspect_ratio), config.duration_s)
     files: dict[str, str] = {}
     for end, index in (("first", 0), ("last", -1)):
         if end in ends:
