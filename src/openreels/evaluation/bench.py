@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from openreels.core.config import from_dict
 from openreels.core.request import GenerationRequest
 from openreels.evaluation.clips import (
     PlayedClip,
@@ -98,18 +99,19 @@ def _text_suite(
     truth: list[Reading] = []
     played: list[PlayedClip] = []
     for i, (prompt, scene) in enumerate(prompts):
-        request = GenerationRequest(
-            prompt=prompt,
-            duration_s=config.duration_s,
-            aspect_ratio=scene.aspect_ratio,
-            seed=config.seed + i,
-            mode=config.mode,
-            steps=config.steps,
-        )
+        fields = {
+            "prompt": prompt,
+            "duration_s": config.duration_s,
+            "aspect_ratio": scene.aspect_ratio,
+            "seed": config.seed + i,
+            "mode": config.mode,
+            "steps": config.steps,
+        }
+        request = from_dict(GenerationRequest, fields, allow_missing=True)
         clip = generate(components, request).clip
         name = f"clips/text-{i:03d}.mp4"
         clip.save(out / name)
-        ours.append(read_clip(probe, *tensors_of(clip), clip.fps))
+        ours.append(read_clip(probe, *tensors_of(clip), float(clip.fps)))
         pixels, wave, shape = true_clip(scene, config.duration_s)
         truth.append(read_clip(probe, pixels, wave, shape.fps))
         decoded = through_autoencoders(components, pixels, wave, shape)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
+from openreels.core.config import from_dict
 from openreels.core.request import GenerationRequest
 from openreels.evaluation.clips import PlayedClip, Progress, tensors_of, true_clip
 from openreels.evaluation.config import BenchConfig
@@ -62,20 +64,28 @@ def seam_step(
 
 
 def _frames(
-    components: Components, scene: Scene, prompt: str, folder: Path, config: BenchConfig, ends: str
+    components: Components,
+    scene: Scene,
+    prompt: str,
+    folder: Path,
+    config: BenchConfig,
+    *,
+    ends: tuple[str, ...],
 ) -> tuple[Clip, Figures]:
     """Image to video with the first, the last or both frames given."""
     pixels, _, _ = true_clip(scene, config.duration_s)
     stranger = next(other for _, other in held_out_prompts(2) if other != scene)
     other, _, _ = true_clip(replace(stranger, aspect_ratio=scene.aspect_ratio), config.duration_s)
-    files: dict[str, str] = {}
+    fields: dict[str, object] = {
+        "prompt": prompt,
+        "duration_s": config.duration_s,
+        "aspect_ratio": scene.aspect_ratio,
+    }
     for end, index in (("first", 0), ("last", -1)):
         if end in ends:
             save_image(folder / f"{end}.png", pixels[:, index])
-            files[f"{end}_frame"] = str(folder / f"{end}.png")
-    request = GenerationRequest(
-        prompt=prompt, duration_s=config.duration_s, aspect_ratio=scene.aspect_ratio, **files
-    )
+            fields[f"{end}_frame"] = str(folder / f"{end}.png")
+    request = from_dict(GenerationRequest, fields, allow_missing=True)
     clip = generate(components, request).clip
     made, _ = tensors_of(clip)
     figures: Figures = {}
@@ -156,9 +166,9 @@ def _inpaint(
 
 
 _PARTS: dict[str, Callable[..., tuple[Clip, Figures]]] = {
-    "first": lambda *a: _frames(*a, "first"),
-    "last": lambda *a: _frames(*a, "last"),
-    "first_last": lambda *a: _frames(*a, "first last"),
+    "first": partial(_frames, ends=("first",)),
+    "last": partial(_frames, ends=("last",)),
+    "first_last": partial(_frames, ends=("first", "last")),
     "extend": _extend,
     "inpaint": _inpaint,
 }
