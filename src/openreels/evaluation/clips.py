@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from openreels.core.shapes import ClipShape, frames_of_seconds, size_for
-from openreels.media.clip import Clip
+from openreels.media.clip import Clip, pixels_of
 from openreels.pipelines.components import Components
 from openreels.stage.physics import contacts
 from openreels.stage.render import render_video
@@ -33,7 +33,7 @@ class PlayedClip:
 
 def tensors_of(clip: Clip) -> tuple[Float[Tensor, "3 F H W"], Float[Tensor, "2 s"] | None]:
     """Frames in [-1, 1] and the waveform of a clip."""
-    pixels = torch.as_tensor(clip.frames).permute(3, 0, 1, 2).float() / 127.5 - 1
+    pixels = pixels_of(clip.frames)[0]
     wave = None if clip.waveform is None else torch.as_tensor(clip.waveform)
     return pixels, wave
 

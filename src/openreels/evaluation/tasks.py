@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
@@ -17,7 +16,8 @@ from openreels.core.request import GenerationRequest
 from openreels.evaluation.clips import PlayedClip, Progress, tensors_of, true_clip
 from openreels.evaluation.config import BenchConfig
 from openreels.evaluation.metrics import masked_psnr_db, psnr_db
-from openreels.media.clip import Clip, read_clip
+from openreels.media.clip import Clip, frames_of, read_clip
+from openreels.media.image import write_image
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
 from openreels.stage.captions import held_out_prompts
@@ -29,8 +29,14 @@ Figures = dict[str, tuple[float, float, float]]
 
 def save_image(path: Path, frame: Float[Tensor, "3 H W"]) -> None:
     """Write one frame in [-1, 1] as PNG."""
-    scaled = ((frame + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    Image.fromarray(rearrange(scaled, "c h w -> h w c").numpy()).save(path)
+    write_image(path, frames_of(frame[None, :, None])[0])
+
+
+def save_clip(
+    path: Path, pixels: Float[Tensor, "3 F H W"], wave: Float[Tensor, "2 s"], fps: int
+) -> None:
+    """Write a true clip as a file for a request."""
+    Clip(frames=frames_of(pixels[None]), fps=fps, waveform=wave.numpy()).save(path)
 
 
 def frame_fidelity(
@@ -105,12 +111,7 @@ def _extend(
     keep = 17
     source = folder / "source.mp4"
     half = wave[:, : round(keep / shape.fps * 44100)]
-    frames = ((pixels[:, :keep] + 1) * 127.5).round().to(torch.uint8)
-    Clip(
-        frames=np.ascontiguousarray(rearrange(frames, "c f h w -> f h w c").numpy()),
-        fps=shape.fps,
-        waveform=half.numpy(),
-    ).save(source)
+    save_clip(source, pixels[:, :keep], half, shape.fps)
     request = GenerationRequest(prompt=prompt, extend=str(source), duration_s=None)
     clip = generate(components, request).clip
     made, _ = tensors_of(clip)
@@ -135,12 +136,7 @@ def _inpaint(
     """Change the middle of a true clip, keep the rest."""
     pixels, wave, shape = true_clip(scene, config.duration_s)
     source, region = folder / "source.mp4", folder / "region.png"
-    frames = ((pixels + 1) * 127.5).round().to(torch.uint8)
-    Clip(
-        frames=np.ascontiguousarray(rearrange(frames, "c f h w -> f h w c").numpy()),
-        fps=shape.fps,
-        waveform=wave.numpy(),
-    ).save(source)
+    save_clip(source, pixels, wave, shape.fps)
     change = torch.zeros(shape.height, shape.width, dtype=torch.bool)
     change[16:-16, 16:-16] = True
     Image.fromarray((change.numpy() * 255).astype(np.uint8)).save(region)
