@@ -14,12 +14,15 @@ from torch import Tensor
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
-def orthogonalised(matrix: Float[Tensor, "rows columns"], num_rounds: int = 5) -> Tensor:
+def orthogonalised(
+    matrix: Float[Tensor, "rows columns"], num_rounds: int = 5, *, bf16: bool = False
+) -> Tensor:
     """Move all singular values of a matrix close to one, by a Newton-Schulz iteration.
 
     Args:
         matrix: Any matrix that is not zero.
         num_rounds: Rounds; five bring all but the smallest singular values into [0.7, 1.2].
+        bf16: Whether to compute in bfloat16, which the iteration bears.
 
     Returns:
         A matrix of the same singular vectors.
@@ -27,9 +30,12 @@ def orthogonalised(matrix: Float[Tensor, "rows columns"], num_rounds: int = 5) -
     a, b, c = _COEFFICIENTS
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide / (wide.norm() + 1e-7)
+    if bf16:
+        x = x.bfloat16()
     for _ in range(num_rounds):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
+    x = x.to(matrix.dtype)
     return x if matrix.shape[0] <= matrix.shape[1] else x.T
 
 
@@ -41,6 +47,7 @@ class Muon(torch.optim.Optimizer):
         lr: Step size, as for AdamW.
         momentum: Decay of the running gradient, Nesterov's form.
         weight_decay: Decoupled decay.
+        bf16: Whether the matrices are made orthogonal in bfloat16.
     """
 
     def __init__(
@@ -50,8 +57,10 @@ class Muon(torch.optim.Optimizer):
         lr: float,
         momentum: float = 0.95,
         weight_decay: float = 0.01,
+        bf16: bool = False,
     ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": weight_decay})
+        self.bf16 = bf16
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
@@ -61,10 +70,13 @@ class Muon(torch.optim.Optimizer):
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
-                running = self.state[weight].setdefault("running", torch.zeros_like(weight))
+                state = self.state[weight]
+                if "running" not in state:
+                    state["running"] = torch.zeros_like(weight)
+                running: Tensor = state["running"]
                 running.lerp_(weight.grad, 1 - group["momentum"])
                 ahead = weight.grad.lerp(running, group["momentum"])
-                update = orthogonalised(ahead.flatten(1)).view(weight.shape)
+                update = orthogonalised(ahead.flatten(1), bf16=self.bf16).view(weight.shape)
                 scale = 0.2 * max(weight.shape[0], weight[0].numel()) ** 0.5
                 weight.mul_(1 - group["lr"] * group["decay"])
                 weight.add_(update, alpha=-group["lr"] * scale)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ from openreels.core.arrays import Pixels, VideoLatents
 from openreels.core.seeding import generator
 from openreels.models.video_vae.model import VideoVAE
 from openreels.training.muon import Muon
+from openreels.training.step import has_bf16_products
 from openreels.training.watch import Watch, unwatched
 from openreels.weights.checkpoint import load_state
 from openreels.weights.tensors import read_tensors, write_tensors
@@ -72,12 +73,20 @@ class VideoVAERecipe:
     """Weight of the picture at a quarter of its size."""
     square_weight: float = 10.0
     """Weight of squared against absolute error."""
+    products: Literal["fp32", "bf16", "auto"] = "auto"
+    """Precision of the products in a step; weights, sums and updates stay fp32. ``auto`` is bf16
+    where the processor has instructions for it, which is about 1.6 times as fast."""
     ema_decay: float = 0.998
     """Decay of the moving average of the weights, a step."""
     save_every_s: float = 120.0
     """Seconds between states written to disk."""
     log_every: int = 20
     """Steps between lines of the log."""
+
+    @property
+    def bf16(self) -> bool:
+        """Whether the products of a step are bfloat16 on this processor."""
+        return self.products == "bf16" or (self.products == "auto" and has_bf16_products())
 
 
 def reconstruction_loss(decoded: Pixels, pixels: Pixels, recipe: VideoVAERecipe) -> Loss:
@@ -106,11 +115,15 @@ def training_loss(
     Returns:
         The loss and the clean latents.
     """
-    with torch.set_grad_enabled(torch.is_grad_enabled() and not recipe.freeze_encoder):
-        latents = vae.encode(pixels)
+    products = torch.autocast("cpu", torch.bfloat16, enabled=recipe.bf16)
+    keeps_gradients = torch.is_grad_enabled() and not recipe.freeze_encoder
+    with torch.set_grad_enabled(keeps_gradients), products:
+        latents = vae.encode(pixels).float()
     strength = torch.rand(len(pixels), 1, 1, 1, 1, generator=draw) * 2 * recipe.latent_noise
     noise = torch.randn(latents.shape, generator=draw)
-    loss = reconstruction_loss(vae.reconstruct(latents + strength * noise), pixels, recipe)
+    with products:
+        decoded = vae.reconstruct(latents + strength * noise).float()
+    loss = reconstruction_loss(decoded, pixels, recipe)
     return loss + recipe.latent_penalty * latents.square().mean(), latents
 
 
@@ -168,7 +181,7 @@ class VideoVAETrainer:
             betas=(0.9, 0.98),
             weight_decay=0.01,
         )
-        self._muon = Muon(hidden, lr=recipe.learning_rate)
+        self._muon = Muon(hidden, lr=recipe.learning_rate, bf16=recipe.bf16)
         self._muon.param_groups[0]["factor"] = recipe.hidden_rate
 
     @property
