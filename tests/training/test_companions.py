@@ -19,7 +19,7 @@ from openreels.training.companions import (
 from openreels.training.text_encoder import TextRecipe
 from openreels.training.video_vae import VideoVAERecipe
 from openreels.training.watch import unwatched
-from openreels.weights.checkpoint import load_network, read_network_header
+from openreels.weights.checkpoint import load_network, read_network_header, save_network
 
 VIDEO = VideoVAEPart(
     network=video_presets.tiny(),
@@ -111,3 +111,16 @@ def test_to_start_anew_forgets_the_state(tmp_path):
 def test_phases_that_make_no_sense_are_refused(change):
     with pytest.raises(ValueError, match="must"):
         replace(VIDEO, **change)
+
+
+def test_the_video_part_can_start_from_weights(tmp_path):
+    start = tmp_path / "start.safetensors"
+    given = VideoVAE(video_presets.tiny())
+    save_network(start, given)
+    still = replace(VIDEO.joint, learning_rate=0.0)
+    part = replace(VIDEO, joint=still, decoder=replace(VIDEO.decoder, learning_rate=0.0))
+    part = replace(part, start=str(start))
+    assert run(part, tmp_path / "out")
+    trained = load_network(weights_of(part, tmp_path / "out"), kind=VideoVAE)
+    for name, value in given.encoder.state_dict().items():
+        torch.testing.assert_close(trained.encoder.state_dict()[name], value.half().float())

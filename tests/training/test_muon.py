@@ -36,3 +36,11 @@ def test_it_finds_the_least_of_a_bowl():
         (weight - target).square().sum().backward()
         muon.step()
     assert (weight - target).abs().max() < 0.1
+
+
+def test_bfloat16_moves_singular_values_close_to_one_too():
+    matrix = torch.randn(24, 64, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalised(matrix, bf16=True))
+    assert orthogonalised(matrix, bf16=True).dtype == torch.float32
+    assert values.min() > 0.6
+    assert values.max() < 1.3

@@ -30,7 +30,7 @@ from openreels.training.video_vae import (
     train_video_vae,
 )
 from openreels.training.video_vae_clips import ClipPools, stage_buckets, stage_clips, texture_clips
-from openreels.training.video_vae_start import start_from_components
+from openreels.training.video_vae_start import start_from_components, start_from_weights
 from openreels.training.watch import Watch
 from openreels.weights.checkpoint import load_network, read_network_header, save_network
 
@@ -58,6 +58,9 @@ class VideoVAEPart:
     """Share of a time limit that goes to the first phase, in (0, 1)."""
     world: int = 11
     """Seed of the clips; the second phase sees the next world."""
+    start: str | None = None
+    """Weights to start from, of an autoencoder of the same widths and at most as many blocks; None
+    fits the linear paths to clips."""
     start_clips: int = 192
     """Clips to which the linear paths are fitted first, and to which latents are normalised."""
 
@@ -180,12 +183,16 @@ def _save_video(vae: VideoVAE, target: Path, story: Mapping[str, object]) -> Non
 
 
 def _new_video(part: VideoVAEPart, state: Path) -> VideoVAE:
-    """An autoencoder that starts from principal components; a saved state needs none."""
+    """An autoencoder with the start of its part; a saved state needs none."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(part.joint.seed, "initial weights"))
         vae = VideoVAE(part.network)
-    if not state.is_file():
+    if state.is_file():
+        return vae
+    if part.start is None:
         start_from_components(vae, _to_start(part))
+    else:
+        start_from_weights(vae, part.start)
     return vae
 
 

@@ -1,7 +1,7 @@
-"""A linear start for the video autoencoder: principal components of patches.
+"""Starts of the video autoencoder: principal components of patches, or a smaller one's weights.
 
-The linear paths of encoder and decoder alone then reconstruct, and the blocks, whose outputs start
-at zero, learn only what a linear map cannot do.
+With components the linear paths of encoder and decoder alone reconstruct, and the blocks, whose
+outputs start at zero, learn only what a linear map cannot do.
 
 Latents are partly whitened: a component of variance ``v`` gets the standard deviation ``v**0.25``,
 so that coarse content stays larger than detail, noise costs less of the picture, and a diffusion
@@ -9,6 +9,8 @@ model learns coarse things first. A rotation then spreads the components over al
 gives each about unit variance. The channels of the first frame are turned to agree with those of a
 still group of four frames. Not given by the paper: all of this is ours.
 """
+
+from pathlib import Path
 
 import torch
 from einops import rearrange, repeat
@@ -20,6 +22,7 @@ from openreels.core.seeding import generator
 from openreels.core.shapes import SPATIAL_STRIDE, TEMPORAL_STRIDE
 from openreels.models.video_vae.layers import PerKind, patches_of
 from openreels.models.video_vae.model import VideoVAE
+from openreels.weights.checkpoint import load_network, load_state
 
 Rows = Float[Tensor, "rows values"]
 Map = Float[Tensor, "outputs inputs"]
@@ -61,6 +64,40 @@ def start_from_components(vae: VideoVAE, clips: Pixels, *, seed: int = 0) -> Non
         inverse = getattr(vae.decoder.linear, kind).conv
         inverse.weight.copy_(rearrange(back, "p c -> p c 1 1"))
         inverse.bias.copy_(mean)
+    vae.latent_mean.zero_()
+    vae.latent_std.fill_(1)
+
+
+@torch.no_grad()
+def start_from_weights(vae: VideoVAE, path: str | Path) -> None:
+    """Start from the weights of an autoencoder that may have fewer blocks, in place.
+
+    A block is the identity until it is trained, so an autoencoder with more of them at the ends of
+    its stacks does at first what the smaller one did. The stored statistics of the latents become
+    part of the linear maps: the encoder is not final yet, and they are measured again when it is.
+
+    Args:
+        vae: Newly made, its blocks untouched.
+        path: A weights file of the same widths and channels.
+
+    Raises:
+        CheckpointError: If the file does not hold such an autoencoder.
+    """
+    small = load_network(path, kind=VideoVAE)
+    own, given = vae.state_dict(), small.state_dict()
+    new = own.keys() - given.keys()
+    load_state(vae, given | {name: own[name] for name in new}, path)
+    mean, std = vae.latent_mean.clone(), vae.latent_std.clone()
+    for kind in ("first", "rest"):
+        for part in (vae.encoder.linear, vae.encoder.head):
+            conv = getattr(part, kind).conv
+            conv.weight.div_(std[:, None, None, None])
+            conv.bias.div_(std)
+        getattr(vae.encoder.linear, kind).conv.bias.sub_(mean / std)
+        for part in (vae.decoder.linear, vae.decoder.stem):
+            conv = getattr(part, kind).conv
+            conv.bias.add_(conv.weight[:, :, 0, 0] @ mean)
+            conv.weight.mul_(std[None, :, None, None])
     vae.latent_mean.zero_()
     vae.latent_std.fill_(1)
 
