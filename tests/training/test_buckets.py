@@ -24,7 +24,7 @@ class Rows:
         self.count, self.grown = self.count + self.grown, 0
 
     def read(self, rows):
-        raise NotImplementedError
+        raise AssertionError(f"no row is to be read here, got {rows}")
 
 
 def sampler(*datasets, weights=None, seed=0):

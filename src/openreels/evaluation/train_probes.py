@@ -10,6 +10,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from openreels.core.products import takes_bf16
 from openreels.core.seeding import derive_seed, generator
 from openreels.core.shapes import SAMPLE_RATE_HZ, ClipShape, size_for
 from openreels.evaluation.sounds import sound_levels
@@ -126,7 +127,7 @@ def train_pixel_probe(probe: StageProbe, training: ProbeTraining) -> None:
     """Fit colour, shape and size of every cell, on random frames of fresh clips."""
     rng = generator(training.seed, "pixel", "augment")
     optimizer = torch.optim.AdamW(probe.pixels.parameters(), weight_decay=1e-4)
-    bf16 = torch.cpu._is_avx512_bf16_supported()
+    bf16 = takes_bf16()
     started, step = time.process_time(), 0
     ratios = ("1:1", "1:1", "4:3", "16:9", "3:4", "9:16")
     streams = {ratio: _scenes(training, f"pixel {ratio}", ratio) for ratio in set(ratios)}

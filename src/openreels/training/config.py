@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from openreels.conditioning.tasks import TASKS
+from openreels.core.products import Products
 from openreels.core.shapes import BASE_FPS, ClipShape, frames_of_seconds, size_for
 from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit.config import MMDiTConfig
@@ -225,7 +226,7 @@ class TrainConfig:
     """Seed of the initial weights, the order of the data and every draw."""
     threads: int = 0
     """CPU threads; 0 for the machine's default."""
-    products: Literal["fp32", "bf16", "auto"] = "auto"
+    products: Products = "auto"
     """Precision of the matrix products in a step; weights, sums and updates stay fp32. ``auto`` is
     bf16 where the processor has instructions for it, which is about twice as fast."""
     log_every: int = 20

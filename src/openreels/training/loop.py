@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from openreels.core.errors import CheckpointError
+from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
@@ -23,7 +24,7 @@ from openreels.training.metrics import Meter, RunLog
 from openreels.training.networks import load_frozen, weights_path
 from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from openreels.training.precompute import load_encoders
-from openreels.training.step import has_bf16_products, training_step
+from openreels.training.step import training_step
 from openreels.weights.checkpoint import load_network, save_network
 
 STATE_FILE = "state.safetensors"
@@ -152,7 +153,7 @@ class _Run:
         self.folder = folder
         self.maker = BatchMaker(config=config, encode_text=encode_text)
         self.meter = Meter()
-        self.bf16 = config.products == "bf16" or (config.products == "auto" and has_bf16_products())
+        self.bf16 = takes_bf16(config.products)
 
     def loop(
         self,

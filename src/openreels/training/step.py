@@ -22,13 +22,6 @@ class StepLoss:
     """Mean squared error of each sample, a branch; None where the branch was not run."""
 
 
-def has_bf16_products(device: str = "cpu") -> bool:
-    """Whether bfloat16 matrix products are fast on a device; on other processors they crawl."""
-    if device != "cpu":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported()
-
-
 def training_step(network: nn.Module, batch: TrainingBatch, *, bf16: bool = False) -> StepLoss:
     """Predict the velocity and measure the error.
 
