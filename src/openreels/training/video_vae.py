@@ -75,7 +75,7 @@ class VideoVAERecipe:
     """Weight of squared against absolute error."""
     products: Products = "auto"
     """Precision of the products in a step; weights, sums and updates stay fp32. ``auto`` is bf16
-    where the processor has instructions for it, which is about 1.6 times as fast."""
+    where the processor has instructions for it, which is about 1.5 times as fast."""
     ema_decay: float = 0.998
     """Decay of the moving average of the weights, a step."""
     save_every_s: float = 120.0
