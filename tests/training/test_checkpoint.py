@@ -7,7 +7,7 @@ from openreels.core.errors import CheckpointError
 from openreels.training.buckets import Cursor
 from openreels.training.checkpoint import restore_state, save_state
 from openreels.training.loop import build_state
-from openreels.weights.tensors import write_tensors
+from openreels.weights.tensors import read_tensors, write_tensors
 
 
 @pytest.fixture
@@ -45,10 +45,20 @@ def test_other_runs_are_refused(run_config, saved, tmp_path):
     for name, config in (
         ("seed", replace(run_config, seed=9)),
         ("ema_decays", replace(run_config, optim=replace(run_config.optim, ema_decays=(0.5,)))),
+        ("optim.kind", replace(run_config, optim=replace(run_config.optim, kind="adamw"))),
         ("model", replace(run_config, model=replace(run_config.model, mlp_width=128))),
     ):
         with pytest.raises(CheckpointError, match=f"another {name}"):
             restore_state(path, build_state(config, tmp_path), config)
+
+
+def test_states_from_before_there_were_kinds_are_of_adamw(run_config, saved, tmp_path):
+    tensors, header = read_tensors(saved[0])
+    del header["config"]["optim"]["kind"]
+    old = tmp_path / "old.safetensors"
+    write_tensors(old, tensors, header)
+    with pytest.raises(CheckpointError, match=r"another optim\.kind \(adamw, not muon\)"):
+        restore_state(old, build_state(run_config, tmp_path), run_config)
 
 
 def test_other_rates_go_on_and_are_logged(run_config, saved, tmp_path, caplog):

@@ -1,12 +1,19 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from openreels.core.errors import CheckpointError
+from openreels.core.joint import Joint
+from openreels.core.modality import BranchInput
+from openreels.models.mmdit import presets
+from openreels.models.mmdit.model import MMDiT
 from openreels.training.config import OptimConfig
+from openreels.training.muon import Muon
 from openreels.training.optimizer import (
+    Together,
     learning_rate,
     make_optimizer,
     optimizer_state,
@@ -90,3 +97,105 @@ def test_states_that_do_not_fit_are_refused():
     del state["step/2.bias"]
     with pytest.raises(CheckpointError, match=r"no step/2\.bias"):
         restore_optimizer(optimizer, network, state)
+
+
+HIDDEN = {"qkv": 3, "kv": 2, "query": 1, "out": 1, "up": 1, "down": 1}
+
+
+def transformer(kind="muon", lr=3e-3, **changes):
+    config = replace(presets.tiny(), **changes)
+    network = MMDiT(config, generator=torch.Generator().manual_seed(0))
+    return network, make_optimizer(network, OptimConfig(kind=kind, lr=lr, hidden_rate=0.5))
+
+
+def transformer_loss(network):
+    config, draw = network.config, torch.Generator().manual_seed(1)
+
+    def tokens(num, channels, axes):
+        positions = torch.arange(num).view(1, num, 1).expand(2, num, axes).float()
+        noisy = torch.randn(2, num, channels, generator=draw)
+        return BranchInput(tokens=noisy, positions=positions)
+
+    inputs = Joint(tokens(6, config.video_in, 3), tokens(5, config.audio_channels, 1))
+    context = torch.randn(2, 4, config.context_width, generator=draw)
+    seen = torch.ones(2, 4, dtype=torch.bool)
+    out = network(inputs, context, seen, torch.tensor([0.3, 0.8]))
+    targets = (torch.randn(part.shape, generator=draw) for part in (out.video, out.audio))
+    errors = zip((out.video, out.audio), targets, strict=True)
+    return sum((part - target).square().mean() for part, target in errors)
+
+
+def train_transformer(network, optimizer, num_steps):
+    losses = []
+    for _ in range(num_steps):
+        optimizer.zero_grad(set_to_none=True)
+        loss = transformer_loss(network)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("modulation", ["table", "linear"])
+def test_every_parameter_of_a_transformer_has_one_optimiser(modulation):
+    network, optimizer = transformer(modulation=modulation)
+    assert isinstance(optimizer, Together)
+    adam, muon = optimizer.optimizers
+    assert isinstance(muon, Muon)
+    pieces = {id(p): group["pieces"] for group in muon.param_groups for p in group["params"]}
+    decays = {id(p): group["weight_decay"] for group in adam.param_groups for p in group["params"]}
+    every = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert len(every) == len(set(every)) == len(pieces) + len(decays)
+    assert set(every) == {id(p) for p in network.parameters()}
+    for name, parameter in network.named_parameters():
+        layer, kind = name.split(".")[-2:]
+        if ".blocks." in name and kind == "weight" and layer in HIDDEN:
+            assert pieces[id(parameter)] == HIDDEN[layer], name
+        else:
+            assert decays[id(parameter)] == (0.01 if parameter.ndim >= 2 else 0.0), name
+
+
+def test_the_rate_reaches_both_optimisers():
+    _, optimizer = transformer()
+    assert isinstance(optimizer, Together)
+    adam, muon = optimizer.optimizers
+    assert {group["lr"] for group in muon.param_groups} == {1.5e-3}
+    set_learning_rate(optimizer, 0.25)
+    assert {group["lr"] for group in adam.param_groups} == {0.25}
+    assert {group["lr"] for group in muon.param_groups} == {0.125}
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_the_loss_of_a_transformer_falls(kind):
+    network, optimizer = transformer(kind)
+    assert isinstance(optimizer, torch.optim.AdamW) == (kind == "adamw")
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    losses = train_transformer(network, optimizer, 40)
+    assert losses[-1] < 0.6 * losses[0]
+    hidden = "video.blocks.0.modality.mlp.up.weight"
+    assert not torch.equal(before[hidden], network.get_parameter(hidden))
+
+
+def test_the_state_of_both_optimisers_goes_on_bitwise():
+    network, optimizer = transformer()
+    train_transformer(network, optimizer, 3)
+    state = optimizer_state(optimizer, network)
+    assert "running/audio.blocks.1.modality.attention.qkv.weight" in state
+    assert "exp_avg/audio.blocks.1.modality.attention.qkv.bias" in state
+    other, fresh = transformer()
+    other.load_state_dict(network.state_dict())
+    restore_optimizer(fresh, other, state)
+    assert train_transformer(network, optimizer, 2) == train_transformer(other, fresh, 2)
+    for one, two in zip(network.parameters(), other.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_the_state_of_another_kind_is_refused():
+    network, optimizer = transformer("adamw")
+    train_transformer(network, optimizer, 1)
+    other, fresh = transformer("muon")
+    with pytest.raises(CheckpointError, match=r"blocks.*which belongs to no parameter"):
+        restore_optimizer(fresh, other, optimizer_state(optimizer, network))
+    train_transformer(other, fresh, 1)
+    with pytest.raises(CheckpointError, match=r"running/.*which belongs to no parameter"):
+        restore_optimizer(optimizer, network, optimizer_state(fresh, other))

@@ -77,7 +77,8 @@ def restore_state(path: Path, state: TrainState, config: TrainConfig) -> None:
         path: What ``save_state`` wrote.
         state: A fresh state; changed in place.
         config: The run's config. Rates, steps and data shares may differ from the saved ones, which
-            is logged; the model, the seed and the averages may not.
+            is logged; the model, the seed, the kind of optimiser and
+            the averages may not.
 
     Raises:
         CheckpointError: If the file is damaged, no training state, or of another run.
@@ -109,6 +110,7 @@ def _check_config(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> 
     fixed = {
         "model": (saved["model"], wanted["model"]),
         "seed": (saved["seed"], wanted["seed"]),
+        "optim.kind": (saved["optim"].get("kind", "adamw"), wanted["optim"]["kind"]),
         "ema_decays": (saved["optim"]["ema_decays"], wanted["optim"]["ema_decays"]),
     }
     for name, (old, new) in fixed.items():

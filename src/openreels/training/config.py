@@ -138,10 +138,15 @@ the ends are not forgotten. Not given by the paper for training this short: ours
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptimConfig:
-    """AdamW, its schedule, and the averages of the weights."""
+    """The optimiser, its schedule, and the averages of the weights."""
 
+    kind: Literal["adamw", "muon"] = "muon"
+    """``muon`` trains the hidden matrices of the blocks with Muon and everything else with AdamW;
+    ``adamw`` trains everything with AdamW. Not given by the paper: ours."""
     lr: float = 1e-3
     """Learning rate after the warm-up, > 0."""
+    hidden_rate: float = 1.0
+    """Rate of Muon's matrices relative to ``lr``, > 0."""
     warmup_steps: int = 200
     """Steps of linear warm-up."""
     anneal_fraction: float = 0.2
@@ -151,7 +156,7 @@ class OptimConfig:
     final_lr_share: float = 0.02
     """Share of ``lr`` that is left at the end, in [0, 1]."""
     betas: tuple[float, float] = (0.9, 0.98)
-    """Memory of the two moments."""
+    """Memory of the two moments of AdamW."""
     weight_decay: float = 0.01
     """Decay of matrices; norms, biases and vectors have none."""
     clip_norm: float = 1.0
@@ -166,7 +171,7 @@ class OptimConfig:
             _check_share("ema_decays", decay)
         if len(self.ema_decays) < 1 or len(set(self.ema_decays)) != len(self.ema_decays):
             raise ValueError(f"ema_decays must be different numbers, got {self.ema_decays}")
-        for name in ("lr", "clip_norm"):
+        for name in ("lr", "hidden_rate", "clip_norm"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 

@@ -120,7 +120,7 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
     network.train()
     return TrainState(
         network=network,
-        optimizer=make_optimizer(network, config.optim),
+        optimizer=make_optimizer(network, config.optim, bf16=takes_bf16(config.products)),
         averages=tuple(WeightAverage(network, decay) for decay in config.optim.ema_decays),
         sampler=BucketSampler(open_buckets(config, out), config.seed),
     )
