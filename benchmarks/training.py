@@ -18,6 +18,7 @@ import torch
 from mmdit import FLOPS_OF_CPU_ATTENTION, peak_case
 from torch.utils.flop_counter import FlopCounterMode
 
+from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
@@ -27,7 +28,7 @@ from openreels.training.dataset import ShardDataset
 from openreels.training.optimizer import make_optimizer
 from openreels.training.precompute import precompute
 from openreels.training.recipes import stage_short
-from openreels.training.step import has_bf16_products, training_step
+from openreels.training.step import training_step
 from openreels.weights.checkpoint import load_network, shipped_path
 
 
@@ -45,7 +46,7 @@ class Bench:
         prompts = load_network(shipped_path("text_encoder"), kind=PromptEncoder)
         self.maker = BatchMaker(config=self.config, encode_text=prompts.encode_text)
         self.network = MMDiT(self.config.model)
-        self.optimizer = make_optimizer(self.network, self.config.optim)
+        self.optimizer = make_optimizer(self.network, self.config.optim, bf16=takes_bf16())
         self.step = 0
 
     def batch(self, times: dict[str, list[float]]) -> TrainingBatch:
@@ -94,7 +95,7 @@ def main() -> None:
     peak = peak_case()
     for _ in range(5):
         peak.time()
-    kinds = {"fp32": False} | ({"bf16": True} if has_bf16_products() else {})
+    kinds = {"fp32": False} | ({"bf16": True} if takes_bf16() else {})
     if "bf16" not in kinds:
         print("this processor has no bfloat16 products: fp32 alone is timed")
     names = ("read", "batch", "gradient", "update")

@@ -24,7 +24,14 @@ MIX = (("t2av", 4.0), ("t2v", 1.0), ("t2a", 1.0), ("t2i", 1.0), ("last", 1.0), (
 @pytest.fixture(scope="session")
 def bucket_config() -> PrecomputeConfig:
     return PrecomputeConfig(
-        folder="bucket", clip=CLIP, seed=3, count=7, shard_size=3, batch_size=2, codecs=CODECS
+        folder="bucket",
+        clip=CLIP,
+        seed=3,
+        count=7,
+        shard_size=3,
+        batch_size=2,
+        codecs=CODECS,
+        products="fp32",
     )
 
 

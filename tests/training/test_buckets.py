@@ -20,6 +20,9 @@ class Rows:
     def __len__(self):
         return self.count
 
+    def length(self, row):
+        return row % 3
+
     def refresh(self):
         self.count, self.grown = self.count + self.grown, 0
 
@@ -72,3 +75,10 @@ def test_buckets_are_chosen_by_weight_and_step():
     choices = [reader.choose(step) for step in range(1000)]
     assert choices == [reader.choose(step) for step in range(1000)]
     assert Counter(choices)[1] == pytest.approx(750, abs=50)
+
+
+def test_a_batch_holds_prompts_of_about_the_same_length():
+    reader = sampler(Rows(48))
+    batches = [[row % 3 for row in reader.next_rows(0, 2)] for _ in range(24)]
+    assert sum(first == second for first, second in batches) >= 15
+    assert [batch[0] for batch in batches] != sorted(batch[0] for batch in batches)

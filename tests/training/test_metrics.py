@@ -14,12 +14,14 @@ def test_means_by_branch_task_and_noise_level():
     batch = TrainingBatch(
         inputs=Joint(None, None),
         targets=Joint(None, None),
+        truths=Joint(None, None),
         context=torch.zeros(3, 1, 1),
         context_mask=torch.ones(3, 1, dtype=torch.bool),
         sigma=torch.tensor([0.05, 0.5, 1.0]),
         tasks=("t2v", "last", "t2v"),
     )
-    loss = StepLoss(total=torch.tensor(2.0), parts=Joint(torch.tensor([1.0, 2.0, 3.0]), None))
+    loss = StepLoss(total=torch.tensor(2.0), parts=Joint(torch.tensor([1.0, 2.0, 3.0]), None),
+                    truths=Joint(torch.tensor(0.5), None))  # fmt: skip
     meter = Meter()
     meter.add_loss(loss, batch)
     meter.add("rate", 1.0)
@@ -33,6 +35,7 @@ def test_means_by_branch_task_and_noise_level():
         "video/sigma/0.8-1.0": 3.0,
         "video/task/last": 2.0,
         "video/task/t2v": 2.0,
+        "video/truth": 0.5,
     }
     assert meter.take() == {}
 

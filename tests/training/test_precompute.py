@@ -91,3 +91,12 @@ def test_black_latents_are_those_of_a_black_clip(encoders, bucket_config, data_r
     pixels = torch.full((1, 3, shape.num_frames, shape.height, shape.width), -1.0)
     assert torch.equal(black, encoders.video.encode(pixels))
     assert torch.equal(read_tensors(data_root / "bucket" / "black.safetensors")[0]["video"], black)
+
+
+def test_bf16_products_move_latents_by_less_than_the_noise_that_decoders_learn_with(encoders):
+    shape = ClipConfig(duration_s=0.5, short_side=32).shape
+    exact = encode_samples(3, [0, 1], shape, encoders)
+    fast = encode_samples(3, [0, 1], shape, encoders, products="bf16")
+    assert torch.equal(fast.audio, exact.audio)
+    for one, other in ((fast.video, exact.video), (fast.stills, exact.stills)):
+        assert 0 < (one - other).std() < 0.015 * exact.video.std()

@@ -4,7 +4,7 @@ from openreels.core.config import from_dict, to_dict
 from openreels.models.video_vae import presets as video_presets
 from openreels.training.batch import patch_of
 from openreels.training.config import PrecomputeConfig, ShardData, TrainConfig
-from openreels.training.recipes import LONG, RECIPES, SHORT
+from openreels.training.recipes import LONG, PICTURES, RECIPES, SHORT
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -16,8 +16,8 @@ def test_recipes_are_whole_configs_that_fit_the_autoencoder(name):
 
 
 def test_every_bucket_that_is_trained_is_precomputed():
-    folders = {part.folder: part for part in (*SHORT, *LONG)}
-    assert len(folders) == len(SHORT) + len(LONG)
+    folders = {part.folder: part for part in (PICTURES, *SHORT, *LONG)}
+    assert len(folders) == 1 + len(SHORT) + len(LONG)
     for recipe in RECIPES.values():
         for part in recipe():
             if isinstance(part, TrainConfig):
@@ -26,7 +26,12 @@ def test_every_bucket_that_is_trained_is_precomputed():
 
 
 def test_stage_makes_its_latents_before_it_trains():
-    *first, last = RECIPES["stage"]()
-    assert all(isinstance(part, PrecomputeConfig) for part in first)
-    assert isinstance(last, TrainConfig)
-    assert {data.folder for data in last.data} == {part.folder for part in first}
+    ready, trained = set(), []
+    for part in RECIPES["stage"]():
+        if isinstance(part, PrecomputeConfig):
+            ready.add(part.folder)
+        else:
+            assert {data.folder for data in part.data} <= ready
+            assert part.init is None or part.init == f"{trained[-1]}/mmdit.safetensors"
+            trained.append(part.name)
+    assert trained == ["stage_pictures", "stage_short"]

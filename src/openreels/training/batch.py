@@ -62,6 +62,8 @@ class TrainingBatch:
     """Noisy tokens of each branch."""
     targets: Joint[Float[Tensor, "b n p"] | None]
     """Velocity, noise - clean, of every token."""
+    truths: Joint[Float[Tensor, "b n k"] | None]
+    """What is true at every token (``training.truth``), in [0, 1]."""
     context: Context
     """Prompt tokens; those of the empty prompt where the text was dropped."""
     context_mask: ContextMask
@@ -206,10 +208,19 @@ class BatchMaker:
         return TrainingBatch(
             inputs=Joint(video and video[0], audio and audio[0]),
             targets=Joint(video and video[1], audio and audio[1]),
+            truths=self._truths(latents, draw),
             context=context,
             context_mask=context_mask,
             sigma=sigma,
             tasks=draw.names,
+        )
+
+    def _truths(self, latents: LatentBatch, draw: TaskDraw) -> Joint[Tensor | None]:
+        cells = latents.cells[:, :, :1] if draw.picture else latents.cells
+        patch = patch_of(self.config.model, latents.video.shape[1])
+        return Joint(
+            patchify(cells, patch) if draw.video else None,
+            rearrange(latents.onsets, "b m l -> b l m") if draw.sound else None,
         )
 
     def _video(

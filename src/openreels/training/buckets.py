@@ -10,6 +10,9 @@ from openreels.core.seeding import generator
 from openreels.training.dataset import Dataset
 from openreels.training.precompute import LatentBatch
 
+WINDOW_BATCHES = 8
+"""Batches within which samples are ordered by the length of their prompts."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bucket:
@@ -37,6 +40,10 @@ class Cursor:
 
 class BucketSampler:
     """Deals batches from weighted buckets, each shuffled anew every epoch.
+
+    Within a few shuffled batches the samples are ordered by the length of their prompts and the
+    batches shuffled again, so that a batch holds prompts of about the same length: they are padded
+    to the longest.
 
     Everything follows from the seed, the step and the cursors, so a run that goes on from a
     checkpoint sees the very samples that it would have seen.
@@ -89,9 +96,21 @@ class BucketSampler:
         known = self._orders.get(index)
         if known is None or known[0] != cursor:
             source = generator(self._seed, "order", index, cursor.epoch)
-            known = (cursor, torch.randperm(cursor.size, generator=source).tolist())
+            known = (cursor, self._grouped(index, cursor.size, source))
             self._orders[index] = known
         return known[1]
+
+    def _grouped(self, index: int, size: int, source: torch.Generator) -> list[int]:
+        bucket = self.buckets[index]
+        rows = torch.randperm(size, generator=source).tolist()
+        window, batch = WINDOW_BATCHES * bucket.batch_size, bucket.batch_size
+        order: list[int] = []
+        for begin in range(0, size, window):
+            some = sorted(rows[begin : begin + window], key=bucket.dataset.length)
+            batches = [some[first : first + batch] for first in range(0, len(some), batch)]
+            for place in torch.randperm(len(batches), generator=source).tolist():
+                order += batches[place]
+        return order
 
     def restore(self, cursors: Sequence[Cursor]) -> None:
         """Go on from the cursors of a checkpoint.

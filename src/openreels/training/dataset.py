@@ -16,6 +16,8 @@ from openreels.training.config import ClipConfig, StageData
 from openreels.training.precompute import (
     BLACK_FILE,
     BUCKET_FILE,
+    TENSORS,
+    TRUTHS,
     Encoders,
     LatentBatch,
     black_latents,
@@ -36,6 +38,10 @@ class Dataset(Protocol):
 
     def __len__(self) -> int:
         """Rows that can be read."""
+        ...
+
+    def length(self, row: int) -> int:
+        """What grows with the prompt of a row; rows of about the same go into one batch."""
         ...
 
     def refresh(self) -> None:
@@ -78,6 +84,11 @@ class ShardDataset:
         """Rows of the shards seen so far."""
         return len(self._places)
 
+    def length(self, row: int) -> int:
+        """Characters of its record: most of them tell of its actors, as the prompt does."""
+        shard, line = self._places[row]
+        return len(self._shards[shard][1][line])
+
     def refresh(self) -> None:
         """Add the shards that follow without a gap."""
         while (path := shard_path(self._folder, len(self._shards))).exists():
@@ -96,8 +107,9 @@ class ShardDataset:
         places = [self._places[row] for row in rows]
         parts = {
             name: torch.stack([self._shards[shard][0][name][row] for shard, row in places]).float()
-            for name in ("video", "stills", "audio")
+            for name in TENSORS
         }
+        parts |= {name: parts[name] / 255 for name in TRUTHS}
         scenes = tuple(
             from_dict(Scene, json.loads(self._shards[shard][1][row])["scene"])
             for shard, row in places
@@ -124,6 +136,10 @@ class StageDataset:
         """Number of scenes."""
         return self._config.count
 
+    def length(self, row: int) -> int:  # noqa: ARG002 the protocol's
+        """All the same: a scene is not known before it is rendered."""
+        return 0
+
     def refresh(self) -> None:
         """Nothing is ever added."""
 
@@ -137,8 +153,6 @@ class StageDataset:
                 )
         samples = [self._known[row] for row in rows]
         return LatentBatch(
-            video=torch.cat([sample.video for sample in samples]),
-            stills=torch.cat([sample.stills for sample in samples]),
-            audio=torch.cat([sample.audio for sample in samples]),
+            **{name: torch.cat([getattr(one, name) for one in samples]) for name in TENSORS},
             scenes=tuple(scene for sample in samples for scene in sample.scenes),
         )

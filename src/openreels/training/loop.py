@@ -220,7 +220,9 @@ class _Run:
         state, config = self.state, self.config.optim
         set_learning_rate(state.optimizer, rate)
         state.optimizer.zero_grad(set_to_none=True)
-        loss = training_step(state.network, batch, bf16=self.bf16)
+        loss = training_step(
+            state.network, batch, bf16=self.bf16, truth_weight=self.config.truth_weight
+        )
         loss.total.backward()
         norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.clip_norm, foreach=True)
         if bool(torch.isfinite(norm)):

@@ -31,6 +31,9 @@ class Meter:
     def add_loss(self, loss: StepLoss, batch: TrainingBatch) -> None:
         """Count the losses of a step: by branch, by task and by noise level."""
         self.add("loss", float(loss.total.detach()))
+        for branch, entropy in (("video", loss.truths.video), ("audio", loss.truths.audio)):
+            if entropy is not None:
+                self.add(f"{branch}/truth", float(entropy.detach()))
         bins = (batch.sigma * NUM_SIGMA_BINS).long().clamp(max=NUM_SIGMA_BINS - 1).tolist()
         for branch, part in (("video", loss.parts.video), ("audio", loss.parts.audio)):
             if part is None:

@@ -1,9 +1,9 @@
 """Stage scenes to latents on disk: shards of a bucket, made in any order, resumable.
 
 A folder holds ``bucket.json`` (shape, world and weights), ``black.safetensors`` (latents of a black
-clip) and, a shard, ``shard-00000.safetensors`` (video, stills, audio in half precision) with
-``shard-00000.jsonl`` (scene and captions a line). The tensors are written last: a shard counts once
-they are there.
+clip) and, a shard, ``shard-00000.safetensors`` (video, stills, audio in half precision, cells and
+onsets in bytes) with ``shard-00000.jsonl`` (scene and captions a line). The tensors are written
+last: a shard counts once they are there.
 """
 
 import json
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from openreels.core.arrays import Pixels, VideoLatents
 from openreels.core.config import to_dict
+from openreels.core.products import Products, takes_bf16
 from openreels.core.shapes import TEMPORAL_STRIDE, ClipShape
 from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.video_vae.model import VideoVAE
@@ -27,10 +28,16 @@ from openreels.stage.sample import make_samples
 from openreels.stage.scene import Scene
 from openreels.training.config import CodecPaths, PrecomputeConfig
 from openreels.training.networks import fingerprint, load_frozen
+from openreels.training.truth import cell_truths, onset_truths
 from openreels.weights.tensors import as_dtype, write_atomic, write_tensors
 
 BUCKET_FILE = "bucket.json"
 BLACK_FILE = "black.safetensors"
+LATENTS = ("video", "stills", "audio")
+"""Tensors of a shard in half precision."""
+TRUTHS = ("cells", "onsets")
+"""Tensors of a shard that lie in [0, 1], kept in bytes."""
+TENSORS = LATENTS + TRUTHS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,8 +60,16 @@ class LatentBatch:
     """At latent ``j`` the latents of frame ``4 j`` as a still image (a static clip)."""
     audio: Float[Tensor, "b d l"]
     """Latents of their sound; their channels are another number than the video's."""
+    cells: Float[Tensor, "b k f h w"]
+    """What covers the cells of the video latents (``training.truth.cell_truths``)."""
+    onsets: Float[Tensor, "b m l"]
+    """What is struck within each audio token (``training.truth.onset_truths``)."""
     scenes: tuple[Scene, ...]
     """What they show."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors by name."""
+        return {name: getattr(self, name) for name in TENSORS}
 
 
 def load_encoders(codecs: CodecPaths) -> Encoders:
@@ -67,7 +82,12 @@ def load_encoders(codecs: CodecPaths) -> Encoders:
 
 @torch.no_grad()
 def encode_samples(
-    seed: int, indices: Sequence[int], shape: ClipShape, encoders: Encoders
+    seed: int,
+    indices: Sequence[int],
+    shape: ClipShape,
+    encoders: Encoders,
+    *,
+    products: Products = "fp32",
 ) -> LatentBatch:
     """Render scenes of the Stage world and encode their pictures, stills and sound.
 
@@ -76,20 +96,24 @@ def encode_samples(
         indices: Indices of the scenes.
         shape: Shape of the clips.
         encoders: Autoencoders.
+        products: Precision of the video encoder's products.
 
     Returns:
         Their latents in fp32.
     """
     samples = make_samples(seed, indices, shape)
-    video = encoders.video.encode(samples.pixels)
-    stills = video
-    if video.shape[2] > 1:
-        later = encode_stills(samples.pixels, encoders.video)
-        stills = torch.cat([video[:, :, :1], later], dim=2)
+    with torch.autocast("cpu", torch.bfloat16, enabled=takes_bf16(products)):
+        video = encoders.video.encode(samples.pixels).float()
+        stills = video
+        if video.shape[2] > 1:
+            later = encode_stills(samples.pixels, encoders.video).float()
+            stills = torch.cat([video[:, :, :1], later], dim=2)
     return LatentBatch(
         video=video,
         stills=stills,
         audio=encoders.audio.encode(samples.waveform),
+        cells=cell_truths(samples.truths, shape),
+        onsets=onset_truths(samples.truths, shape),
         scenes=tuple(truth.scene for truth in samples.truths),
     )
 
@@ -169,16 +193,17 @@ def _write_shard(
     batches: list[LatentBatch] = []
     for first in range(indices.start, indices.stop, config.batch_size):
         some = range(first, min(first + config.batch_size, indices.stop))
-        batches.append(encode_samples(config.seed, some, config.clip.shape, encoders))
+        made = encode_samples(
+            config.seed, some, config.clip.shape, encoders, products=config.products
+        )
+        batches.append(made)
     lines = [record_line(scene) for batch in batches for scene in batch.scenes]
     path = shard_path(folder, shard)
     write_atomic(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines).encode())
-    tensors = {
-        name: torch.cat([getattr(batch, name) for batch in batches])
-        for name in ("video", "stills", "audio")
-    }
-    header = {"start": indices.start, "count": len(indices)}
-    write_tensors(path, as_dtype(tensors, torch.float16), header)
+    whole = {name: torch.cat([getattr(batch, name) for batch in batches]) for name in TENSORS}
+    tensors = as_dtype({name: whole[name] for name in LATENTS}, torch.float16)
+    tensors |= {name: (whole[name] * 255).round().to(torch.uint8) for name in TRUTHS}
+    write_tensors(path, tensors, {"start": indices.start, "count": len(indices)})
 
 
 def record_line(scene: Scene) -> str:

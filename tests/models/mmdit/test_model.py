@@ -7,6 +7,7 @@ from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.mmdit.presets import tiny
+from openreels.nn.patchify import patchify
 
 NUM_VIDEO, NUM_AUDIO, NUM_TEXT = 6, 7, 5
 
@@ -239,3 +240,48 @@ def test_recorded_outputs():
     audio_row = torch.tensor([0.32845, -0.42957, 0.30761, 0.06383])
     assert torch.allclose(out.video[0, 0], video_row, atol=1e-4)
     assert torch.allclose(out.audio[0, 0], audio_row, atol=1e-4)
+
+
+def test_skip_is_the_best_linear_guess_and_leaves_unit_variance_to_predict():
+    network = MMDiT(replace(tiny(), skip=True))
+    source = torch.Generator().manual_seed(0)
+    clean, noise = torch.randn(2, 4, 20_000, 4, generator=source)
+    sigma = torch.tensor([0.0, 0.3, 0.8, 1.0])
+    level = sigma[:, None, None]
+    noisy, velocity = (1 - level) * clean + level * noise, noise - clean
+    positions = torch.zeros(4, 20_000, 1)
+    inputs = Joint(None, BranchInput(tokens=noisy, positions=positions))
+    guess = network._with_skip(Joint(None, torch.zeros_like(noisy)), inputs, sigma).audio
+    slope = (noisy * velocity).sum((1, 2)) / noisy.square().sum((1, 2))
+    torch.testing.assert_close(guess, slope[:, None, None] * noisy, atol=0.08, rtol=0)
+    norm = (level**2 + (1 - level) ** 2).sqrt()
+    left = ((velocity - guess) * norm).square().mean((1, 2))
+    torch.testing.assert_close(left, torch.ones(4), atol=0.03, rtol=0)
+
+
+def test_skip_takes_the_noisy_channels_of_a_patch():
+    channels, patch = 3, 2
+    config = replace(
+        tiny(), skip=True, video_in=patch**2 * (2 * channels + 1), video_out=patch**2 * channels
+    )
+    noisy, given = torch.randn(2, 1, channels, 2, 4, 6)
+    tokens = patchify(torch.cat([noisy, given, given[:, :1]], dim=1), patch)
+    inputs = Joint(BranchInput(tokens=tokens, positions=torch.zeros(1, 12, 3)), None)
+    context, mask = torch.randn(1, 2, config.context_width), torch.ones(1, 2, dtype=torch.bool)
+    velocity = MMDiT(config)(inputs, context, mask, torch.tensor([1.0])).video
+    torch.testing.assert_close(velocity, patchify(noisy, patch))
+
+
+def test_telling_the_truth_changes_no_velocity_and_hears_the_other_branch():
+    torch.manual_seed(0)
+    network = _network(truth_block=1, video_truths=6, audio_truths=3)
+    inputs, context, mask = _inputs()
+    velocity, told = network.with_truths(inputs, context, mask, SIGMA)
+    plain = network(inputs, context, mask, SIGMA)
+    assert torch.equal(velocity.video, plain.video)
+    assert told.video.shape == (2, NUM_VIDEO, 6)
+    assert told.audio.shape == (2, NUM_AUDIO, 3)
+    other = Joint(replace(inputs.video, tokens=inputs.video.tokens + 1), inputs.audio)
+    assert not torch.allclose(network.with_truths(other, context, mask, SIGMA)[1].audio, told.audio)
+    silent = network.with_truths(Joint(inputs.video, None), context, mask, SIGMA)[1]
+    assert silent.audio is None

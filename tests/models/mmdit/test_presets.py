@@ -12,7 +12,7 @@ from openreels.models.mmdit.presets import PRESETS, large_5b, stage
     ("name", "count"),
     [
         ("tiny", 140_168),
-        ("stage", 12_586_400),
+        ("stage", 7_844_600),
         ("5b", 15_029_111_912),
         ("14b", 44_051_151_464),
     ],

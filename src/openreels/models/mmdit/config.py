@@ -43,6 +43,16 @@ class MMDiTConfig:
     modulation: ModulationKind
     """Noise level into blocks: ``table`` (one layer and a table a block) or ``linear`` (a layer a
     block)."""
+    skip: bool = False
+    """Whether the best linear guess of the velocity from the noisy token is added to the output,
+    for data of unit variance; see ``MMDiT``. Ours."""
+    truth_block: int = 0
+    """Blocks after which the tokens tell what is true of them, for training alone; with widths of 0
+    they tell nothing. Ours."""
+    video_truths: int = 0
+    """Numbers that a video token tells."""
+    audio_truths: int = 0
+    """Numbers that an audio token tells."""
 
     def __post_init__(self) -> None:
         if self.width % self.num_heads:
@@ -58,6 +68,10 @@ class MMDiTConfig:
             raise ValueError(
                 f"num_dual must be at least 0 and num_single at least 1, got {self.num_dual} and "
                 f"{self.num_single}: after a last dual block the text would go nowhere"
+            )
+        if not 0 <= self.truth_block <= self.depth:
+            raise ValueError(
+                f"truth_block must lie in [0, {self.depth}], the blocks, got {self.truth_block}"
             )
         if self.time_scale <= 0 or min(self.time_theta, self.space_theta) < 1:
             raise ValueError(

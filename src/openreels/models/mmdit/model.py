@@ -24,8 +24,10 @@ from openreels.nn.modulation import AdaLN, Modulation, modulate
 from openreels.nn.norm import layer_norm
 from openreels.nn.rope import rotary_table
 
-ZERO_INITIALISED = {"modulation", "text_modulation", "head"}
+ZERO_INITIALISED = {"modulation", "text_modulation", "head", "truth"}
 """Modules whose weights start at zero, wherever they stand."""
+RARE = -4.0
+"""Logit at which what is told starts: most of it is false of most tokens."""
 
 
 class Head(nn.Module):
@@ -47,7 +49,7 @@ class Head(nn.Module):
 class Branch(nn.Module):
     """Everything that one modality owns."""
 
-    def __init__(self, config: MMDiTConfig, *, num_in: int, num_out: int) -> None:
+    def __init__(self, config: MMDiTConfig, *, num_in: int, num_out: int, num_truths: int) -> None:
         super().__init__()
         width, kind = config.width, config.modulation
         self.token_in = nn.Linear(num_in, width)
@@ -62,10 +64,15 @@ class Branch(nn.Module):
             Block(config, dual=index < config.num_dual) for index in range(config.depth)
         ])
         self.head = Head(width, num_out)
+        self.truth = nn.Linear(width, num_truths) if num_truths else None
 
     def enter(self, tokens: Float[Tensor, "b m p"], context: Context) -> Hidden:
         """Bring tokens and prompt to the width of the branch."""
         return Hidden(self.token_in(tokens), self.context_in(layer_norm(context)))
+
+    def tell(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b n k"] | None:
+        """Read off tokens on their way what is true of them, as logits."""
+        return None if self.truth is None else self.truth(layer_norm(tokens))
 
     def block(self, index: int) -> Block:
         """Return one block, by its place."""
@@ -89,6 +96,10 @@ class MMDiT(nn.Module):
     Not given by the paper: the prompt enters each branch through a parameter-free layer norm and a
     linear layer; the noise embedding is shared by the branches, and the mean of the prompt is added
     to it, as in Esser et al. 2024 (arXiv 2403.03206), so that modulation knows the prompt too.
+    With ``config.skip`` the velocity of a token is ``((2 s - 1) noisy + r output) / r^2`` with
+    ``r^2 = s^2 + (1 - s)^2`` at noise level ``s``: for data of unit variance the first term is the
+    best linear guess and ``output`` has unit variance at every level, as in the preconditioning of
+    Karras et al. 2022 (arXiv 2206.00364), so that the blocks need not carry all of the noise.
 
     Args:
         config: Sizes.
@@ -100,8 +111,18 @@ class MMDiT(nn.Module):
         self.config = config
         self.sigma_embedding = SigmaEmbedding(config.width)
         self.context_pool = nn.Linear(config.context_width, config.width)
-        self.video = Branch(config, num_in=config.video_in, num_out=config.video_out)
-        self.audio = Branch(config, num_in=config.audio_channels, num_out=config.audio_channels)
+        self.video = Branch(
+            config,
+            num_in=config.video_in,
+            num_out=config.video_out,
+            num_truths=config.video_truths,
+        )
+        self.audio = Branch(
+            config,
+            num_in=config.audio_channels,
+            num_out=config.audio_channels,
+            num_truths=config.audio_truths,
+        )
         initialise(self, generator)
 
     def forward(
@@ -126,6 +147,27 @@ class MMDiT(nn.Module):
         Raises:
             ValueError: If both branches are absent or a token has the wrong width.
         """
+        return self.with_truths(inputs, context, context_mask, sigma)[0]
+
+    def with_truths(
+        self,
+        inputs: Joint[BranchInput | None],
+        context: Context,
+        context_mask: ContextMask,
+        sigma: PerSample,
+    ) -> tuple[Joint[Float[Tensor, "b n p"] | None], Joint[Float[Tensor, "b n k"] | None]]:
+        """Predict velocities, and tell half-way what is true of the tokens.
+
+        Args:
+            inputs: As for ``forward``, like all that follow.
+            context: Prompt tokens.
+            context_mask: True where a prompt token may be attended.
+            sigma: Noise levels.
+
+        Returns:
+            The velocities, and logits of the truths of every token; None for an absent branch or
+            where the network tells nothing.
+        """
         self._check(inputs, context)
         features = self.sigma_embedding(sigma) + self._pool(context, context_mask)
         visible = None if bool(context_mask.all()) else context_mask
@@ -133,7 +175,10 @@ class MMDiT(nn.Module):
         video, video_ada = self._enter(self.video, inputs.video, context, features)
         audio, audio_ada = self._enter(self.audio, inputs.audio, context, features)
 
+        told: Joint[Tensor | None] = Joint(None, None)
         for index in range(self.config.depth):
+            if index == self.config.truth_block:
+                told = self._tell(video, audio)
             see, hear = self.video.block(index), self.audio.block(index)
             if video is not None:
                 ada, text_ada = video_ada[index]
@@ -152,10 +197,45 @@ class MMDiT(nn.Module):
                 ada, text_ada = audio_ada[index]
                 audio = hear.think(audio, ada=ada, text_ada=text_ada)
 
-        return Joint(
+        if self.config.truth_block == self.config.depth:
+            told = self._tell(video, audio)
+        velocity = Joint(
             None if video is None else self.video.head(video.tokens, features),
             None if audio is None else self.audio.head(audio.tokens, features),
         )
+        return (self._with_skip(velocity, inputs, sigma) if self.config.skip else velocity), told
+
+    def _tell(self, video: Hidden | None, audio: Hidden | None) -> Joint[Tensor | None]:
+        return Joint(
+            None if video is None else self.video.tell(video.tokens),
+            None if audio is None else self.audio.tell(audio.tokens),
+        )
+
+    def _with_skip(
+        self,
+        output: Joint[Tensor | None],
+        inputs: Joint[BranchInput | None],
+        sigma: PerSample,
+    ) -> Joint[Tensor | None]:
+        level = sigma[:, None, None].float()
+        square = level**2 + (1 - level) ** 2
+
+        def one(out: Tensor | None, noisy: Tensor) -> Tensor | None:
+            if out is None:
+                return None
+            return ((2 * level - 1) * noisy.float() / square + out.float() / square.sqrt()).to(
+                out.dtype
+            )
+
+        config = self.config
+        video = audio = None
+        if inputs.video is not None:
+            cells = config.video_in - 2 * config.video_out
+            noisy = inputs.video.tokens.unflatten(-1, (cells, -1))
+            video = one(output.video, noisy[..., : config.video_out // cells].flatten(2))
+        if inputs.audio is not None:
+            audio = one(output.audio, inputs.audio.tokens)
+        return Joint(video, audio)
 
     def _pool(self, context: Context, context_mask: ContextMask) -> Float[Tensor, "b w"]:
         weight = context_mask.to(context.dtype).unsqueeze(-1)
@@ -234,7 +314,8 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     linear biases                         0
     head norms (QK)                       1
     modulation weights, biases, tables    0: shift 0, scale 1, gate 0, so a block is the identity
-    velocity heads                        0: the first prediction is 0
+    velocity heads                        0: the first prediction is 0, or that of the skip alone
+    heads of truths                       weights 0, biases -4
     ====================================  =====================================================
 
     Not given by the paper: all of it; zero gates are those of DiT (arXiv 2212.09748).
@@ -248,7 +329,9 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
             continue
         parts = name.split(".")
         with torch.no_grad():
-            if parts[-1] == "bias" or ZERO_INITIALISED & set(parts):
+            if parts[-2:] == ["truth", "bias"]:
+                parameter.fill_(RARE)
+            elif parts[-1] == "bias" or ZERO_INITIALISED & set(parts):
                 parameter.zero_()
             elif parts[-2].endswith("_norm"):
                 parameter.fill_(1.0)

@@ -15,8 +15,8 @@ def stage() -> MMDiTConfig:
     return MMDiTConfig(
         width=192,
         num_heads=3,
-        num_dual=2,
-        num_single=5,
+        num_dual=1,
+        num_single=3,
         mlp_width=576,
         video_in=4 * 33,
         video_out=4 * 16,
@@ -27,6 +27,10 @@ def stage() -> MMDiTConfig:
         time_theta=1000.0,
         space_theta=30.0,
         modulation="table",
+        skip=True,
+        truth_block=2,
+        video_truths=4 * 21,
+        audio_truths=4,
     )
 
 
@@ -44,6 +48,10 @@ def tiny() -> MMDiTConfig:
         audio_channels=4,
         context_width=12,
         rope_widths=(8, 4, 4),
+        skip=False,
+        truth_block=0,
+        video_truths=0,
+        audio_truths=0,
     )
 
 
