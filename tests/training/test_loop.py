@@ -95,3 +95,9 @@ def test_a_small_network_overfits_one_clip(run_config, bucket_config, tmp_path):
     train(config, tmp_path, report=lambda _, values: lines.append(values), tensorboard=False)
     assert lines[-1]["video/loss"] < 0.6 * lines[0]["video/loss"]
     assert lines[-1]["audio/loss"] < 0.3 * lines[0]["audio/loss"]
+
+
+def test_latents_of_other_autoencoders_are_refused(run_config, tmp_path):
+    other = replace(run_config.codecs, video_vae="random:stage")
+    with pytest.raises(ValueError, match="video_vae"):
+        train(replace(run_config, codecs=other), tmp_path, tensorboard=False)

@@ -19,12 +19,17 @@ def test_untrained_networks_are_the_same_every_time_and_frozen():
 
 def test_files_are_loaded_and_told_apart(tmp_path):
     network = load_frozen("audio_vae", "random:tiny", kind=AudioVAE)
-    paths = [tmp_path / f"{name}.safetensors" for name in "ab"]
-    for number, path in enumerate(paths):
-        save_network(path, network, metadata={"number": number})
-    loaded = load_frozen("audio_vae", str(paths[0]), kind=AudioVAE)
+    paths = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    save_network(paths[0], network)
+    with torch.no_grad():
+        next(network.decoder.parameters()).add_(1)
+    save_network(paths[1], network, metadata={"decoder": "trained on"})
+    network.std.mul_(2)
+    save_network(paths[2], network)
+    loaded = load_frozen("audio_vae", str(paths[2]), kind=AudioVAE)
     assert torch.equal(next(loaded.parameters()), next(network.parameters()))
-    assert fingerprint("audio_vae", str(paths[0])) != fingerprint("audio_vae", str(paths[1]))
+    prints = [fingerprint("audio_vae", str(path)) for path in paths]
+    assert prints[0] == prints[1] != prints[2]
     with pytest.raises(CheckpointError, match="VideoVAE"):
         load_frozen("video_vae", str(paths[0]), kind=VideoVAE)
 

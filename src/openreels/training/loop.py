@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from openreels.models.text_encoder.model import PromptEncoder
 from openreels.training.batch import BatchMaker, EncodeText, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
-from openreels.training.config import ShardData, StageData, TrainConfig
+from openreels.training.config import CodecPaths, ShardData, StageData, TrainConfig
 from openreels.training.dataset import Dataset, ShardDataset, StageDataset
 from openreels.training.ema import WeightAverage
 from openreels.training.metrics import Meter, RunLog
-from openreels.training.networks import load_frozen, weights_path
+from openreels.training.networks import fingerprint, load_frozen, weights_path
 from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from openreels.training.precompute import load_encoders
 from openreels.training.step import training_step
@@ -127,7 +127,11 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
 
 
 def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
-    """Open the data that a config names."""
+    """Open the data that a config names.
+
+    Raises:
+        ValueError: If shards were encoded by other autoencoders than those of the config.
+    """
     needs_encoders = any(isinstance(data, StageData) for data in config.data)
     encoders = load_encoders(config.codecs) if needs_encoders else None
     buckets: list[Bucket] = []
@@ -135,11 +139,22 @@ def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
         dataset: Dataset
         if isinstance(data, ShardData):
             dataset = ShardDataset(out / data.folder)
+            _check_codecs(data.folder, dataset.fingerprints, config.codecs)
         else:
             dataset = StageDataset(data, encoders)  # pyright: ignore[reportArgumentType]
         size = data.batch_size or config.batch_size
         buckets.append(Bucket(dataset=dataset, weight=data.weight, batch_size=size))
     return buckets
+
+
+def _check_codecs(folder: str, found: Mapping[str, str], codecs: CodecPaths) -> None:
+    for name, print_ in found.items():
+        wanted = fingerprint(name, getattr(codecs, name))
+        if print_ != wanted:
+            raise ValueError(
+                f"{folder} must hold latents of the run's {name} ({wanted}), got those of "
+                f"{print_}; precompute them again or name that network in codecs"
+            )
 
 
 class _Run:

@@ -11,6 +11,7 @@ from torch import nn
 from openreels.core.seeding import derive_seed
 from openreels.models.registry import network_class
 from openreels.weights.checkpoint import load_network, shipped_path
+from openreels.weights.tensors import read_tensors
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -50,8 +51,22 @@ def weights_path(name: str, source: str) -> Path:
 
 
 def fingerprint(name: str, source: str) -> str:
-    """What tells one set of weights from another: a hash of the file, or the random preset."""
+    """What tells the latents of one autoencoder from another's.
+
+    Args:
+        name: Name in ``models.registry``.
+        source: As for ``load_frozen``.
+
+    Returns:
+        The random preset, or a hash of all weights but the decoder's, which may be trained on
+        without changing a latent.
+    """
     if source.startswith("random:"):
         return source
-    with weights_path(name, source).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    digest = hashlib.sha256()
+    tensors, _ = read_tensors(weights_path(name, source))
+    for key, value in sorted(tensors.items()):
+        if not key.startswith("decoder."):
+            digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+            digest.update(value.contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
