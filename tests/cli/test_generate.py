@@ -152,6 +152,27 @@ def test_an_empty_or_endless_prompt_is_refused(openreels, files, prompt):
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("a <dialog>hi</dialog>", "a tag must be one of <text>"),
+        ("a ball <sfx>rolls", "every tag must be closed, got <sfx> at character 8"),
+        ("<bgm>a <sfx>b</sfx></bgm>", "spans do not nest"),
+        ("@hero waves", "every handle of the prompt must be given by the request, got @hero"),
+    ],
+)
+def test_a_wrong_prompt_is_one_sentence_at_every_door(openreels, files, prompt, message):
+    told = openreels("generate", prompt, "-o", "out.mp4")
+    (files / "request.json").write_text(json.dumps({"prompt": prompt}))
+    read = openreels("generate", "--request", "request.json", "-o", "out.mp4")
+    shown = openreels("inspect", "request.json")
+    for result in (told, read, shown):
+        assert (result.status, result.out) == (2, "")
+        assert result.err.startswith(f"error: {message}")
+        assert result.err.count("\n") == 1
+    assert not (files / "out.mp4").exists()
+
+
 def test_prompt_and_output_are_needed(openreels, files):
     assert "a prompt must be given" in openreels("generate", "-o", "a.mp4").err
     assert "an output must be named" in openreels("generate", "a ball").err

@@ -71,6 +71,13 @@ def test_the_prompt_and_its_absence_are_encoded_together(encoders):
     torch.testing.assert_close(conditions.context[1, :1], alone[0])
 
 
+def test_of_a_tagged_prompt_the_words_are_encoded(encoders):
+    tagged = "a red ball bounces <sfx>with a dull thud</sfx> <voice_ref>one two</voice_ref>"
+    conditions = build(_request(prompt=tagged), encoders, Material())
+    plain = build(_request(prompt="a red ball bounces with a dull thud"), encoders, Material())
+    assert torch.equal(conditions.context, plain.context)
+
+
 def test_other_kinds(encoders):
     silent = build(_request(sound=False), encoders, Material())
     assert (silent.task.name, silent.sound) == ("t2v", False)

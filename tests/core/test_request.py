@@ -14,7 +14,7 @@ from openreels.core.request import (
     validate,
 )
 
-PLAIN = GenerationRequest(prompt="a red ball bounces next to @hero and @place")
+PLAIN = GenerationRequest(prompt="a red ball bounces")
 HERO = Reference(tag="@hero", images=("hero.png",))
 VOICE = TaggedFile(tag="@hero", path="voice.wav")
 CLIP = TaggedFile(tag="@hero", path="clip.mp4")
@@ -24,8 +24,8 @@ def keys(*times):
     return tuple(Keyframe(image="k.png", time_s=time_s) for time_s in times)
 
 
-FULL = dataclasses.replace(
-    PLAIN,
+FULL = GenerationRequest(
+    prompt="a red ball bounces next to @hero and @place",
     duration_s=2.5,
     references=(HERO, Reference(tag="@place", images=("a.png", "b.png"))),
     voices=(VOICE,),
@@ -93,6 +93,7 @@ def test_wrong_json_names_the_path(text, message):
 )
 def test_valid_requests_pass_unchanged(change):
     request = from_dict(GenerationRequest, {**dataclasses.asdict(PLAIN), **_plain(change)})
+    request = dataclasses.replace(request, prompt=" ".join([request.prompt, *request.tags]))
     assert validate(request) is request
 
 
@@ -131,10 +132,10 @@ CASES = {
     "tag_start": ({"audio_refs": (TaggedFile(tag="hero", path="a"),)}, "a tag must start with @"),
     "tag_form": ({"audio_refs": (TaggedFile(tag="@a b", path="a"),)}, "letters, digits"),
     "tag_twice": ({"references": (HERO, HERO)}, "a tag names one thing, got @hero twice"),
-    "tag_absent": (
-        {"references": (Reference(tag="@her", images=("a",)),)},
-        "must occur in the prompt, got @her;",
-    ),
+    "tag_absent": ({"references": (HERO,)}, "must occur in the prompt, got @hero;"),
+    "tag_unknown": ({"prompt": "a ball and @hero"}, "must be given by the request, got @hero;"),
+    "unbalanced": ({"prompt": "a ball <sfx>rolls"}, "every tag must be closed, got <sfx>"),
+    "endless": ({"prompt": "\u7403 " * 1281}, "about 1280 tokens, got 1281"),
     "frames_and_refs": ({"first_frame": "a", "references": (HERO,)}, "exclude references"),
     "keyframes_and_video": ({"keyframes": keys(1), "ref_video": CLIP}, "exclude references"),
     "frames_and_grid": ({"last_frame": "a", "grid": CLIP}, "exclude references"),
@@ -195,6 +196,27 @@ def test_the_new_part_of_an_extension_may_be_asked_for_but_no_length_of_an_edit(
     validate(dataclasses.replace(PLAIN, extend="clip.mp4", duration_s=5))
     with pytest.raises(ValueError, match="the length follows the given clip"):
         validate(dataclasses.replace(PLAIN, edit="clip.mp4", duration_s=5))
+
+
+def test_a_tagged_prompt_is_checked_with_its_voices_and_sounds():
+    theme = TaggedFile(tag="@theme", path="theme.wav")
+    request = dataclasses.replace(
+        PLAIN,
+        prompt="@hero says <dialogue>Good morning.</dialogue> <bgm>slow chords</bgm>@theme",
+        references=(HERO,),
+        voices=(VOICE,),
+        audio_refs=(theme,),
+    )
+    assert validate(request) is request
+    with pytest.raises(ValueError, match="must speak a <dialogue> or <singing>, got none for @he"):
+        validate(dataclasses.replace(request, prompt="@hero <bgm>slow chords</bgm>@theme"))
+
+
+def test_the_source_of_an_edit_may_be_named():
+    for field in ("edit", "extend"):
+        validate(GenerationRequest(prompt="@video_1 at night", **{field: "clip.mp4"}))
+    with pytest.raises(ValueError, match="given by the request, got @video_1"):
+        validate(GenerationRequest(prompt="@video_1 at night"))
 
 
 def _plain(change):

@@ -26,6 +26,7 @@ from openreels.conditioning.material import Material, editable_frames
 from openreels.conditioning.tasks import TASKS, Task, task_of
 from openreels.conditioning.tokens import given_latents
 from openreels.core.arrays import Context, ContextMask, LatentMask, Pixels, VideoLatents
+from openreels.core.prompt import encoder_text
 from openreels.core.protocols import Conditioner, TextPart, VideoCodec
 from openreels.core.request import DEFAULT_DURATION_S, RESOLUTIONS, GenerationRequest
 from openreels.core.shapes import (
@@ -183,7 +184,7 @@ def build(
         "clip": _plan_edit if request.edit else _plan_extension,
     }[task.source]
     plan = planner(request, task, material)
-    prompts = [[TextPart(request.prompt)], [TextPart(request.negative_prompt)]]
+    prompts = [[TextPart(encoder_text(request.prompt))], [TextPart(request.negative_prompt)]]
     context, context_mask = encoders.text_encoder.encode(prompts)
     keeps = plan.around.sound is not None and request.keep_audio
     return Conditions(

@@ -4,13 +4,14 @@ No file is opened here: paths are text, and what they hold is checked where they
 """
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from openreels.core.config import from_json, to_json
+from openreels.core.prompt import HANDLE
+from openreels.core.prompt_rules import Named, broken_rules
 from openreels.core.shapes import (
     ASPECT_RATIOS,
     BASE_FPS,
@@ -26,7 +27,8 @@ RESOLUTIONS: dict[str, int] = {"64p": 64, "256p": 256, "480p": 480, "720p": 720,
 """Names of output sizes and their shorter side in pixels."""
 MODES = ("fast", "std", "pro")
 MAX_PROMPT_CHARS = 4000
-"""Longest prompt; ours: about three times the encoder's 1280 tokens."""
+"""Longest prompt; ours: about three times the encoder's 1280 tokens, which have a rule of their
+own."""
 MAX_KEYFRAMES = 6
 MAX_REFERENCES = 3
 MAX_REFERENCE_IMAGES = 5
@@ -38,8 +40,6 @@ MAX_STEPS = 200
 MAX_GUIDANCE_SCALE = 30.0
 KEYFRAME_SPACING_S = TEMPORAL_STRIDE / BASE_FPS
 """Two given pictures closer than this would share one latent frame."""
-
-_TAG = re.compile(r"@[A-Za-z][A-Za-z0-9_-]*")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +81,8 @@ class GenerationRequest:
     """
 
     prompt: str
-    """What is seen and heard; names every tag that is used. 1 to 4000 characters."""
+    """What is seen and heard, in the language of ``core/prompt.py``; names every tag that is used
+    and no other. 1 to 4000 characters."""
     negative_prompt: str = ""
     """What should not be there; up to 4000 characters."""
     kind: Literal["clip", "audio", "image"] = "clip"
@@ -185,7 +186,7 @@ def validate(request: GenerationRequest) -> GenerationRequest:
     Raises:
         ValueError: One sentence with the rule, what was got and what to do: the first broken rule.
     """
-    for rule in (_prompts, _numbers, _output, _frames, _references, _tags, _sources, _sounds):
+    for rule in _RULES:
         for message in rule(request):
             raise ValueError(message)
     return request
@@ -306,19 +307,16 @@ def _references(request: GenerationRequest) -> Iterator[str]:
 
 
 def _tags(request: GenerationRequest) -> Iterator[str]:
-    in_prompt = set(_TAG.findall(request.prompt))
     for index, tag in enumerate(request.tags):
         if not tag.startswith("@"):
             yield f"a tag must start with @, got {tag!r}; write @{tag.strip() or 'name'}"
-        if not _TAG.fullmatch(tag):
+        if not HANDLE.fullmatch(tag):
             yield (
                 "a tag is @ and a name of letters, digits, _ and - that starts with a letter, "
                 f"got {tag!r}; rename it, e.g. @hero"
             )
         if tag in request.tags[:index]:
             yield f"a tag names one thing, got {tag} twice; give each its own"
-        if tag not in in_prompt:
-            yield f"every tag must occur in the prompt, got {tag}; name {tag} there or leave it out"
 
 
 def _sources(request: GenerationRequest) -> Iterator[str]:
@@ -366,3 +364,17 @@ def _no_empty_path(
     for path in paths:
         if path is not None and not path.strip():
             yield f"the file of {what} must be named, got an empty path; give the path of a file"
+
+
+def _language(request: GenerationRequest) -> Iterator[str]:
+    named = Named(
+        tags=request.tags,
+        voices=tuple(voice.tag for voice in request.voices),
+        sounds=tuple(sound.tag for sound in request.audio_refs),
+        source=request.edit is not None or request.extend is not None,
+    )
+    yield from broken_rules(request.prompt, named)
+
+
+_RULES = (_prompts, _numbers, _output, _frames, _references, _tags, _sources, _sounds, _language)
+"""Groups of rules in the order in which they are told; what the prompt says comes last."""
