@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from openreels.conditioning.frames import as_pixels
+from openreels.evaluation.tasks import seam_step
 from openreels.pipelines import paste
 
 
@@ -50,6 +51,92 @@ def test_nothing_given_changes_nothing():
     known = torch.zeros(3, 48, 64, dtype=torch.bool)
     result = paste.paste_back(decoded, _source(), known)
     assert torch.equal(result, paste.to_bytes(decoded))
+
+
+def test_nothing_generated_returns_the_source():
+    source = _source()
+    known = torch.ones(3, 48, 64, dtype=torch.bool)
+    assert torch.equal(paste.paste_back(torch.zeros(3, 3, 48, 64), source, known), source)
+
+
+def _solved(values, mask):
+    """The screened equation on a small grid, one row of a matrix for every pixel."""
+    height, width = mask.shape
+    size = height * width
+    matrix = torch.eye(size, dtype=torch.float64)
+    for row, column in (~mask).nonzero().tolist():
+        place = row * width + column
+        near = [(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)]
+        inside = [(r, c) for r, c in near if 0 <= r < height and 0 <= c < width]
+        matrix[place, place] = len(inside) + paste.SCREEN_PX**-2
+        for r, c in inside:
+            matrix[place, r * width + c] = -1
+    right = torch.where(mask, values, 0).flatten(1).T.double()
+    return torch.linalg.solve(matrix, right).T.unflatten(1, (height, width))
+
+
+@pytest.mark.parametrize("kind", ["hole", "outside", "corner"])
+def test_the_membrane_is_the_solution_of_the_screened_equation(kind):
+    mask = torch.zeros(14, 18, dtype=torch.bool)
+    mask[4:9, 5:12] = True
+    mask = {"hole": ~mask, "outside": mask, "corner": torch.ones_like(mask).tril(-3)}[kind]
+    values = torch.randn(3, 14, 18)
+    exact = _solved(torch.cat([values, torch.ones(1, 14, 18)]), mask)
+    exact = exact[:3] / exact[3:]
+    known = mask[None, None].float()
+    error = (paste.membrane(values[None], known)[0] - exact).abs()
+    assert error[:, mask].max() < 1e-5
+    # As much of it as the seam takes.
+    assert (error * paste.nearness(known)[0]).max() < 0.01 * values.abs().max()
+
+
+def test_the_membrane_carries_one_colour_on_as_it_is():
+    mask = torch.rand(2, 1, 20, 24, generator=torch.Generator().manual_seed(0)) > 0.9
+    values = torch.tensor([0.3, -1.0, 7.0])[:, None, None].expand(2, -1, 20, 24)
+    near = (paste.nearness(mask.float()) > 0).expand(-1, 3, -1, -1)
+    assert torch.allclose(paste.membrane(values, mask.float())[near], values[near], atol=1e-4)
+
+
+def _smooth_offset(height, width):
+    """About 20 of 255, as a wrong exposure or a vignette would be."""
+    rows = torch.linspace(-1, 1, height)[:, None]
+    columns = torch.linspace(-1, 1, width)
+    tint = torch.tensor([1.0, -0.8, 0.6])[:, None, None, None]
+    return tint * (1 + 0.3 * rows * columns) * 20 / 127.5
+
+
+def _fixed(frames):
+    return _region(frames)
+
+
+def _moving(frames):
+    known = torch.ones(frames, 48, 64, dtype=torch.bool)
+    for frame in range(frames):
+        known[frame, 8 + frame : 30 + frame, 10 + 2 * frame : 36 + 2 * frame] = False
+    return known
+
+
+def _outside(frames):
+    known = torch.zeros(frames, 48, 64, dtype=torch.bool)
+    known[:, :, 14:50] = True
+    return known
+
+
+@pytest.mark.parametrize("region", [_fixed, _moving, _outside])
+def test_a_smooth_offset_is_taken_back_at_the_seam_and_left_further_in(region):
+    source, known = _source(frames=8), region(8)
+    source[:, 20:30, :30] = torch.tensor([200, 40, 90], dtype=torch.uint8)
+    decoded = as_pixels(source)[0] + _smooth_offset(48, 64)
+    result = paste.paste_back(decoded, source, known)
+    truth = as_pixels(source)[0]
+    assert seam_step(as_pixels(result)[0], known, truth) < 2
+    assert seam_step(torch.where(known, truth, decoded), known, truth) > 10
+    assert torch.equal(result[known], source[known])
+    far = paste.nearness(known[:, None].float())[:, 0] == 0
+    far &= ~known
+    assert far.any()
+    assert torch.equal(result[far], paste.to_bytes(decoded)[far])
+    assert torch.equal(result, paste.paste_back(decoded, source, known))
 
 
 @pytest.mark.parametrize("offset", [-0.4, 0.2])
