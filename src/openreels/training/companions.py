@@ -1,8 +1,9 @@
 """The networks around the transformer as parts of recipes: each trains in a folder and exports.
 
-The defaults are the settings of the shipped weights. The video autoencoder takes two phases: both
-halves, after which the encoder is final, then the decoder alone. The audio encoder is fitted in
-closed form, so its decoder is all that is trained.
+The video autoencoder takes two phases: both halves, after which the encoder is final, then the
+decoder alone. The shipped one took the first phase in four legs, each from the weights of the last
+(``VideoVAEPart.start``). The audio encoder is fitted in closed form, so its decoder is all that is
+trained. The other defaults are the settings of the shipped weights.
 """
 
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ from openreels.weights.checkpoint import load_network, read_network_header, save
 
 Limit: TypeAlias = float | None
 
-_JOINT = VideoVAERecipe(num_steps=1000, learning_rate=2e-3)
+_JOINT = VideoVAERecipe(num_steps=7500, learning_rate=2e-3, square_weight=30.0, latent_noise=0.03)
 _DECODER = VideoVAERecipe(
     num_steps=2000, learning_rate=2e-3, freeze_encoder=True, latent_penalty=0.0, seed=1
 )

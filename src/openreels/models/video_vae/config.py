@@ -20,7 +20,7 @@ class VideoVAEConfig:
     """Channels of a latent."""
     front_width: int = 64
     """Channels of the encoder's first blocks: a position for every 4x4 pixels of a frame."""
-    front_depth: int = 1
+    front_depth: int = 2
     """Blocks of the encoder on that grid."""
     encoder_width: int = 192
     """Channels of the encoder's blocks on the latent grid."""
@@ -28,11 +28,11 @@ class VideoVAEConfig:
     """Blocks of the encoder on the latent grid."""
     decoder_width: int = 192
     """Channels of the decoder's blocks on the latent grid."""
-    decoder_depth: int = 4
+    decoder_depth: int = 5
     """Blocks of the decoder on the latent grid."""
     upper_width: int = 64
     """Channels of the decoder's last blocks: a position for every 4x4 pixels of a frame."""
-    upper_depth: int = 3
+    upper_depth: int = 4
     """Blocks of the decoder on that grid."""
 
     def __post_init__(self) -> None:
