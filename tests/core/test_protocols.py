@@ -3,7 +3,14 @@ import dataclasses
 import pytest
 import torch
 
-from openreels.core.protocols import AudioCodec, Conditioner, TextPart, VideoCodec
+from openreels.core.protocols import (
+    AudioCodec,
+    Conditioner,
+    Enhanced,
+    Enhancer,
+    TextPart,
+    VideoCodec,
+)
 from openreels.models.audio_vae import presets as audio_presets
 from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.text_encoder import presets as text_presets
@@ -44,7 +51,7 @@ def test_the_prompt_encoder_keeps_the_promise_of_its_room():
     assert mask[1].all()
 
 
-@pytest.mark.parametrize("protocol", [VideoCodec, AudioCodec, Conditioner])
+@pytest.mark.parametrize("protocol", [VideoCodec, AudioCodec, Conditioner, Enhancer])
 def test_what_lacks_a_method_is_refused(protocol):
     class Silent:
         pass
@@ -55,6 +62,15 @@ def test_what_lacks_a_method_is_refused(protocol):
 
     assert not isinstance(Silent(), protocol)
     assert not isinstance(Half(), protocol)
+
+
+def test_a_prompt_that_was_left_alone_needs_no_note():
+    class Still:
+        def enhance(self, prompt):
+            return Enhanced(prompt)
+
+    assert isinstance(Still(), Enhancer)
+    assert Still().enhance("a ball") == Enhanced("a ball", ())
 
 
 def test_a_part_is_a_frozen_value():

@@ -1,4 +1,4 @@
-"""What rooms promise one another: encoders, autoencoders, denoisers."""
+"""What rooms promise one another: encoders, autoencoders, denoisers, prompt enhancers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,4 +73,27 @@ class Denoiser(Protocol):
 
     def __call__(self, noisy: Joint[Tensor | None], sigma: PerSample) -> Joint[Tensor | None]:
         """Velocity (noise - clean) at noise level ``sigma`` in (0, 1], a value a sample."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Enhanced:
+    """A prompt as an enhancer leaves it."""
+
+    prompt: str
+    """The new prompt, or the old one."""
+    notes: tuple[str, ...] = ()
+    """What was done and should be told; one sentence each."""
+
+
+@runtime_checkable
+class Enhancer(Protocol):
+    """Rewrites free text into the structured form that a model was trained on.
+
+    SkyReels-V4 (arXiv 2602.21818) trains its last stages on structured captions only, and its
+    public interface rewrites prompts unless told not to.
+    """
+
+    def enhance(self, prompt: str) -> Enhanced:
+        """Rewrite a valid prompt, or return it with a note; failures are notes, not errors."""
         ...

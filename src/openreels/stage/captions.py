@@ -4,6 +4,7 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Literal, TypeAlias
 
@@ -183,6 +184,18 @@ def held_out_prompts(count: int) -> list[tuple[str, Scene]]:
     return [(caption(scene, 0, held_out=True), scene) for scene in scenes]
 
 
+@cache
+def frame_words() -> frozenset[str]:
+    """Every word of the grammar that is no word of the lexicon, in lower case."""
+    texts = (
+        *(_LONG + _LONG_MARKED + _LONG_HELD_OUT + _SHORT + _SHORT_MARKED + _SHORT_HELD_OUT),
+        *(_PHRASES + _PHRASES_HELD_OUT),
+        *(join for joins in _JOINS.values() for join in joins),
+        "there is a that which an",
+    )
+    return frozenset(re.findall(r"\w+", re.sub(r"\{\w+\}", " ", " ".join(texts))))
+
+
 def is_reserved(word: str, frame: str) -> bool:
     """Tell whether a synonym is kept out of a sentence frame in training captions.
 
@@ -213,7 +226,7 @@ class _Writer:
         """Fill the frame."""
         form: _Form = next(form for form in ("finite", "gerund", "bare") if form in self.frame)
         scene, said = self.scene, set[str]()
-        slots = dict.fromkeys(("place", "time", "timesent", "camera"), "")
+        slots: dict[str, str] = dict.fromkeys(("place", "time", "timesent", "camera"), "")
         slots[form] = self._actors(form)
         if self._chance("place"):
             slots["place"] = self._pick(lexicon.PLACE_PHRASES[scene.place])

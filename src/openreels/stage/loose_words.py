@@ -1,0 +1,80 @@
+"""What people say of a scene that no caption says, for the prompt enhancer. All of it is ours."""
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal[
+    "shape", "thing", "many", "count", "colour", "material", "size", "action", "doing", "hit",
+    "meet", "side", "direction", "sound", "moment", "place", "time_of_day", "camera", "word",
+    "stop", "unknown",
+]  # fmt: skip
+"""What a phrase is: ``thing`` is a noun that names no shape, ``many`` the plural of a shape,
+``doing`` an -ing form, ``hit`` a collision with its object after it, ``meet`` one of two things
+named before, ``sound`` the sound of a material, ``moment`` when it sounds, ``word`` one that says
+nothing of the scene."""
+LOOSE: Mapping[tuple[Kind, str], str] = {
+    ("word", ""): "would like|id like|in the background|as the background|on the floor"
+    "|on the ground",
+    ("count", "2"): "two|2|a pair of|a couple of",
+    ("count", "3"): "three|3",
+    ("thing", ""): "something|thing|object|toy|puppet|item",
+    ("size", "small"): "teeny|wee",
+    ("size", "large"): "gigantic|great big",
+    ("action", "bounce"): "bounce|bounced|hop|falls|drops",
+    ("doing", "bounce"): "falling|dropping",
+    ("action", "roll"): "roll|rolled|rolls around|hits the wall|hits a wall|rolls to the wall"
+    "|rolls into the wall",
+    ("action", "jump"): "jump|jumped|leap",
+    ("action", "spin"): "spin|spun|twirl|rotate|turns around|whirls",
+    ("action", "swing"): "swing|swung|sways",
+    ("doing", "swing"): "swaying",
+    ("hit", "collide"): "collide with|collided with|hit|crash into|bump into|collides into",
+    ("meet", "collide"): "collided|crash together|bang together",
+    ("place", "meadow"): "meadow|grass|field|grassy field|lawn|pasture|park|garden",
+    ("place", "beach"): "beach|sandy beach|sea|seaside|seashore|ocean|coast|shore",
+    ("place", "desert"): "desert|sandy desert|dunes|sand dunes|sahara",
+    ("place", "room"): "room|living room|bedroom|house|home|parlour",
+    ("place", "theatre"): "theatre|theater|theatre stage|theatre curtain|playhouse|stage",
+    ("place", "street"): "street|city street|road|city|town|avenue",
+    ("time_of_day", "day"): "day|daytime|daylight|noon|midday|morning|sunshine|sunny",
+    ("time_of_day", "dusk"): "dusk|sunset|evening|twilight|nightfall",
+    ("time_of_day", "night"): "night|nighttime|midnight|moonlight|starry night",
+    ("camera", "static"): "still camera|the camera stands still|the camera stays still"
+    "|no camera movement|without camera movement|the camera is static|the camera is fixed",
+    ("camera", "pan left"): "pans left|pans to the left|pan to the left|panning to the left"
+    "|pans slowly left|pans slowly to the left",
+    ("camera", "pan right"): "pans right|pans to the right|pan to the right|panning to the right"
+    "|pans slowly right|pans slowly to the right",
+    ("camera", "zoom in"): "zooms in|zooms slowly in",
+    ("camera", "zoom out"): "zooms out|zooms slowly out",
+    ("side", "left"): "left side|at the left|to its left",
+    ("side", "right"): "right side|at the right|to its right",
+    ("side", "middle"): "in the center|in the middle of the picture|at the centre|in the centre of"
+    " the picture",
+}
+"""Ways to say a thing that no caption has; ours."""
+EMPTY = frozenset(
+    """
+    please create make generate render draw show shows showing give me us i id want need lets
+    video movie film animation image photo short clip scene shot camera view where featuring are
+    colour color colored shaped during setting simple nice beautiful cute theres
+    """.split()  # noqa: SIM905 - a list of words is read more easily than a list of quotes
+)
+"""Words of a wish that say nothing of a scene."""
+PREPOSITIONS = frozenset({
+    "on", "in", "at", "by", "near", "under", "during", "from", "along", "across", "through",
+    "inside",
+})  # fmt: skip
+"""Words that are understood before a place or a time."""
+LOOKALIKES = frozenset(
+    """
+    beard bluer bouncer bounded bounding breach bread caret cast cater chromed clone coat coats
+    compat cost dessert dripping drooping dusky failing felling filed filling gander genre glob
+    homer hoping hose housed huger jaded jumpy lager larger leading leaning leaving limey loopy
+    meal mental meta missive mourning nigh parka pinky plumb plump posture resolves resolving
+    roes roomy rosen rotation rugby sage saying says setter shoe shored sing singing sings
+    sinning skinning sleet snip sore spanning spine spiny squared stag staged stair stare stark
+    start steely stele sung swig tale timbre timer tinny tours violent wedged whirl wooed
+    """.split()  # noqa: SIM905
+)
+"""Words of their own that look like ours with a slip; they are never mended."""

@@ -1,0 +1,321 @@
+"""What a prompt says of a Stage scene: things with what belongs to them, place, light, camera.
+
+The inverse of ``captions`` for all that its grammar writes, and for much that people write.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from openreels.stage.scene import (
+    Action,
+    Camera,
+    Colour,
+    Direction,
+    Material,
+    Place,
+    Shape,
+    Side,
+    Size,
+    TimeOfDay,
+)
+from openreels.stage.vocabulary import ARTICLES, PREPOSITIONS, Item, Mending, find
+
+MAX_NAMED = 3
+"""Most things that a caption names."""
+
+_ATTRIBUTES = ("colour", "material", "size")
+_SCENIC = ("place", "time_of_day")
+_OF_A_THING = (
+    *_ATTRIBUTES,
+    "action",
+    "doing",
+    "hit",
+    "meet",
+    "side",
+    "direction",
+    "sound",
+    "moment",
+)
+_CLAUSE = ("direction", "sound", "moment", "side")
+"""What may stand between what a thing does and ``is``."""
+_ADVERBS = frozenset({"coloured", "quite"})
+_LINKS = frozenset({"in", "is", "and", "of", "painted", "quite", ",", *ARTICLES})
+"""Words after which a property of the thing before may stand."""
+_TAILS = frozenset({"size", "over", "coloured"})
+"""Last words of what is said of a thing."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NamedThing:
+    """What is said of one thing; None is not said."""
+
+    shape: Shape | None = None
+    """Outline; None for a thing that is only called one."""
+    colour: Colour | None = None
+    """Named colour."""
+    material: Material | None = None
+    """What it is made of, or sounds like."""
+    size: Size | None = None
+    """How large it is."""
+    action: Action | None = None
+    """What it does."""
+    side: Side | None = None
+    """Where in the picture."""
+    direction: Direction | None = None
+    """Where it goes or turns first."""
+    partner: int | None = None
+    """Index of the thing that it collides with, for both of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """What a prompt says, and what of it was not understood."""
+
+    things: tuple[NamedThing, ...]
+    """Things in the order in which they are named."""
+    named: bool
+    """Whether there is a word for a thing; without one, what is said belongs to nothing."""
+    place: Place | None
+    """Background."""
+    time_of_day: TimeOfDay | None
+    """Light."""
+    camera: Camera | None
+    """Camera motion."""
+    unknown: tuple[str, ...]
+    """Words that the world does not know."""
+    clashes: tuple[str, ...]
+    """What is said in two ways, or cannot be."""
+    mendings: tuple[Mending, ...]
+    """Words that were read as others."""
+    in_captions: bool
+    """Whether all of it is said as training captions say it."""
+
+
+def read(text: str) -> Reading:
+    """Read a prompt.
+
+    Args:
+        text: Any text without tags and handles.
+
+    Returns:
+        All that was understood.
+    """
+    items, mendings = find(text)
+    reader = _Reader(_judged(items))
+    reader.run()
+    things = tuple(NamedThing(**thing) for thing in reader.things)
+    usual = all(item.origin == "caption" for item in reader.items)
+    unknown = tuple(" ".join(item.words) for item in reader.items if item.kind == "unknown")
+    return Reading(
+        things=things,
+        named=bool(reader.nouns),
+        place=reader.scene.get("place"),
+        time_of_day=reader.scene.get("time_of_day"),
+        camera=reader.scene.get("camera"),
+        unknown=unknown,
+        clashes=tuple(dict.fromkeys(reader.clashes)),
+        mendings=mendings,
+        in_captions=usual
+        and bool(things)
+        and not (unknown or mendings or reader.clashes or reader.loose)
+        and all(thing.shape and thing.colour and thing.action for thing in things),
+    )
+
+
+def _judged(items: tuple[Item, ...]) -> list[Item]:
+    """Take words for known or unknown by what stands beside them; write plurals out."""
+    judged = list[Item]()
+    for index, item in enumerate(items):
+        word, after = item.words[0], items[index + 1 :]
+        behind = next((i for i in after if i.words[0] not in ARTICLES), None)
+        if len(item.words) == 1 and word in PREPOSITIONS and item.kind in ("word", "unknown"):
+            of_colour = word == "in" and bool(after) and _is_hue(after[0])
+            known = of_colour or (behind is not None and behind.kind in _SCENIC)
+            origin = "caption" if of_colour else "loose"
+            item = replace(item, kind="word" if known else "unknown", origin=origin)
+        elif item.words in (("slow",), ("slowly",)):
+            beside = (*after[:1], *items[max(index - 1, 0) : index])
+            known = any(other.kind == "camera" for other in beside)
+            item = replace(item, kind="word" if known else "unknown")
+        elif item.kind in _ATTRIBUTES and after and after[0].origin == "loose":
+            lost = after[0].kind in _SCENIC  # ``a red sunset``: no thing is red
+            item = replace(item, kind="unknown") if lost else item
+        judged.append(item)
+        if item.kind == "many":
+            _write_out(judged)
+    return [replace(i, kind="unknown") if i.kind in ("many", "count") else i for i in judged]
+
+
+def _write_out(items: list[Item]) -> None:
+    """Put ``a red ball a red ball`` in the place of ``two red balls`` at the end of a list."""
+    at = len(items) - 2
+    while at >= 0 and items[at].kind in _ATTRIBUTES:
+        at -= 1
+    if at >= 0 and items[at].kind == "count":
+        article = replace(items[at], kind="word", value="", words=("a",))
+        one = [article, *items[at + 1 : -1], replace(items[-1], kind="shape")]
+        items[at:] = one * int(items[at].value)
+
+
+def _is_hue(item: Item) -> bool:
+    return item.kind == "colour" or item.words == ("size",)
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Gives every item to the thing that it belongs to."""
+
+    items: list[Item]
+    nouns: list[int] = field(default_factory=list[int])
+    things: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    scene: dict[str, Any] = field(default_factory=dict[str, Any])
+    clashes: list[str] = field(default_factory=list[str])
+    beside: list[int] = field(default_factory=list[int])
+    """Things named just before two that collide; they must do something else."""
+    loose: bool = False
+
+    def run(self) -> None:
+        """Read nouns, what stands before them, collisions, and then the rest."""
+        self.nouns = [i for i, item in enumerate(self.items) if item.kind in ("shape", "thing")]
+        self.things = [{"shape": self.items[i].value or None} for i in self.nouns]
+        said = any(item.kind in _OF_A_THING for item in self.items)
+        if not self.things and said:
+            self.things = [{}]
+        before = {i: number for number, noun in enumerate(self.nouns) for i in self._run(noun)}
+        before |= self._inverted()
+        for index, number in before.items():
+            if self.items[index].kind != "moment":
+                self._put(number, index)
+        for index, item in enumerate(self.items):
+            if item.kind in ("hit", "meet"):
+                self._collide(index)
+        for item in self.items:
+            if item.kind in (*_SCENIC, "camera"):
+                self._set(self.scene, item.kind, item.value, "the scene")
+        self._share_out(before)
+        if any("action" not in self.things[number] for number in self.beside):
+            self.clashes.append("a collision of three things")
+
+    def _share_out(self, before: dict[int, int]) -> None:
+        """Give what stands after the nouns to its owners."""
+        for index, item in enumerate(self.items):
+            if index not in before and item.kind in _OWNERS and self.things:
+                for number in self._alike(_OWNERS[item.kind](self, index)):
+                    self._put(number, index)
+
+    def _run(self, noun: int) -> list[int]:
+        """Items that stand before a noun and describe it: ``a large, red and bouncing`` ball."""
+        run, at = list[int](), noun - 1
+        while at >= 0 and self._describes(at):
+            run.append(at)
+            at -= 1
+        wide = list(run)
+        while at >= 0 and (self._describes(at) or self.items[at].words[0] in (",", "and")):
+            wide.append(at)
+            at -= 1
+        anchored = at < 0 or self.items[at].words[0] in ARTICLES
+        return [i for i in reversed(wide if anchored else run) if self.items[i].value]
+
+    def _inverted(self) -> dict[int, int]:
+        """Items of clauses that end with their thing: ``bouncing on the left is a ball``."""
+        found: dict[int, int] = {}
+        for index, item in enumerate(self.items):
+            end = index + 1
+            while end < len(self.items) and self.items[end].kind in _CLAUSE:
+                end += 1
+            following = sum(noun < index for noun in self.nouns)
+            turned = end < len(self.items) and self.items[end].words == ("is",)
+            if item.kind == "doing" and turned and following < len(self.nouns):
+                found |= {i: following for i in range(index, end) if self.items[i].value}
+        return found
+
+    def _describes(self, index: int) -> bool:
+        item = self.items[index]
+        return item.kind in (*_ATTRIBUTES, "doing") or item.words[0] in _ADVERBS
+
+    def _alike(self, number: int) -> list[int]:
+        """The things that are named by one plural, or just the one."""
+        if not self.nouns:
+            return [number]
+        start = self.items[self.nouns[number]].start
+        return [n for n, noun in enumerate(self.nouns) if self.items[noun].start == start]
+
+    def _before(self, index: int) -> int:
+        """The last thing named before an item, or the first of all."""
+        return max(sum(noun < index for noun in self.nouns) - 1, 0)
+
+    def _property(self, index: int) -> int:
+        """Whose property it is that stands after a noun."""
+        at = index - 1
+        while at >= 0 and self.items[at].kind in _ATTRIBUTES:
+            at -= 1
+        if at < 0 or self.items[at].words[0] not in _LINKS:
+            self.loose = True
+        return self._before(index)
+
+    def _doer(self, index: int) -> int:
+        """Who does it: the thing before, or the one after if that has something to do."""
+        number = self._before(index)
+        named_before = bool(self.nouns) and self.nouns[number] < index
+        busy = named_before and "action" in self.things[number]
+        return number + 1 if busy and number + 1 < len(self.things) else number
+
+    def _stander(self, index: int) -> int:
+        """Whose side it is: of the thing before, or of that after where a clause begins."""
+        at = index - 1
+        while at >= 0 and self.items[at].words == (",",):
+            at -= 1
+        follows = at >= 0 and (
+            self.items[at].kind in ("shape", "thing", *_OF_A_THING)
+            or self.items[at].words[-1] in _TAILS
+        )
+        number = self._before(index)
+        named_before = bool(self.nouns) and self.nouns[number] < index
+        opens = named_before and not follows and number + 1 < len(self.things)
+        return number + 1 if opens else number
+
+    def _sounder(self, index: int) -> int:
+        """Who sounds: the thing before; of a collision the one that hits."""
+        number = self._before(index)
+        partner = self.things[number].get("partner")
+        return partner if isinstance(partner, int) and partner < number else number
+
+    def _collide(self, index: int) -> None:
+        """Make partners of two things."""
+        first = sum(noun < index for noun in self.nouns) - 1
+        first -= self.items[index].kind == "meet"
+        if first < 0 or first + 1 >= len(self.things):
+            self.clashes.append("a collision of one thing")
+            return
+        if self.items[index].kind == "meet" and first > 0:
+            self.beside.append(first - 1)
+        if self.items[index].kind == "hit" and len(self._alike(first) + self._alike(first + 1)) > 2:
+            self.clashes.append("a collision of three things")
+        for number, partner in ((first, first + 1), (first + 1, first)):
+            thing = self.things[number]
+            self._set(thing, "action", "collide", self._name(number))
+            self._set(thing, "partner", partner, self._name(number))
+
+    def _put(self, number: int, index: int) -> None:
+        item = self.items[index]
+        name = {"doing": "action", "sound": "material"}.get(item.kind, item.kind)
+        self._set(self.things[number], name, item.value, self._name(number))
+
+    def _set(self, record: dict[str, Any], name: str, value: object, whose: str) -> None:
+        if record.setdefault(name, value) != value:
+            self.clashes.append(f"{name} {record[name]} and {value} of {whose}")
+
+    def _name(self, number: int) -> str:
+        words = ("one thing",) if not self.nouns else self.items[self.nouns[number]].words
+        return " ".join(words)
+
+
+_OWNERS: dict[str, Callable[[_Reader, int], int]] = {
+    **dict.fromkeys(_ATTRIBUTES, _Reader._property),
+    **dict.fromkeys(("action", "doing"), _Reader._doer),
+    "side": _Reader._stander,
+    "direction": _Reader._before,
+    "sound": _Reader._sounder,
+}
+"""How the owner of an item is found."""
