@@ -57,12 +57,14 @@ def test_a_sample_without_keys_reads_zeros_with_finite_gradients(attention):
     assert all(x.isfinite().all() for x in torch.autograd.grad(mixed.sum(), heads))
 
 
-def test_hidden_keys_change_nothing():
+@pytest.mark.parametrize("attention", [attend, plain_attend])
+def test_hidden_keys_change_nothing(attention):
     query, key, value = _heads(5, 7, 7)
     mask = torch.ones(2, 1, 1, 7, dtype=torch.bool)
     mask[..., 4:] = False
     short = attend(query, key[:, :4], value[:, :4])
-    assert torch.allclose(attend(query, key, value, mask), short, atol=1e-6)
+    loud = torch.where(mask[:, 0, 0, :, None, None], key, 1000.0)
+    assert torch.allclose(attention(query, loud, value, mask), short, atol=1e-6)
 
 
 def test_a_mask_that_hides_nothing_takes_the_fast_case():

@@ -61,10 +61,12 @@ def plain_attend(
     query: Float[Tensor, "b n k e"],
     key: Float[Tensor, "b m k e"],
     value: Float[Tensor, "b m k e"],
-    attendable: Bool[Tensor, "b 1 1 m"] | None = None,
+    attendable: Bool[Tensor, "#b #k #n m"] | None = None,
 ) -> Float[Tensor, "b n d"]:
     """Do what ``attend`` does in the open, as its reference; Vaswani et al. 2017, eq. 1."""
     logits = torch.einsum("bnke,bmke->bknm", query, key) / query.shape[-1] ** 0.5
+    if attendable is not None:
+        logits = logits.masked_fill(~attendable, torch.finfo(logits.dtype).min)
     weights = torch.exp(logits - logits.amax(dim=-1, keepdim=True))
     if attendable is not None:
         weights = torch.where(attendable, weights, torch.zeros_like(weights))
