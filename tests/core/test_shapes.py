@@ -79,6 +79,28 @@ def test_sizes_of_the_five_ratios():
     assert shapes.size_for("16:9", 480) == (480, 848)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "side", "size"),
+    [
+        ("16:9", 1080, (1088, 1920)),
+        ("9:16", 1080, (1920, 1088)),
+        ("1:1", 1080, (1088, 1088)),
+        ("4:3", 1080, (1088, 1440)),
+        ("16:9", 720, (720, 1280)),
+        ("4:3", 1, (16, 16)),
+    ],
+)
+def test_sizes_that_are_coded_and_cut_afterwards(ratio, side, size):
+    assert shapes.coded_size(ratio, side) == size
+    if side % 16 == 0:
+        assert shapes.size_for(ratio, side) == size
+
+
+def test_no_side_is_no_size():
+    with pytest.raises(ValueError, match="short_side must be at least 1, got 0"):
+        shapes.coded_size("1:1", 0)
+
+
 def test_negative_indices_are_times_before_the_clip():
     assert shapes.latent_time_s(-1) == Fraction(-1, 4)
     assert shapes.token_time_s(-43) < -Fraction(99, 100)

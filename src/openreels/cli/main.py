@@ -11,6 +11,7 @@ from openreels import __version__
 from openreels.cli.bench import bench
 from openreels.cli.generate import generate
 from openreels.cli.inspect import inspect
+from openreels.cli.plan import plan
 from openreels.cli.stage import stage_app
 from openreels.cli.train import train
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(generate)
 app.add_typer(stage_app, name="stage")
+app.command()(plan)
 app.command()(bench)
 app.command()(train)
 app.command()(inspect)

@@ -197,12 +197,33 @@ def size_for(aspect_ratio: str, short_side: int) -> tuple[int, int]:
     Raises:
         ValueError: If the ratio is unknown or the side is not a positive multiple of 16.
     """
+    if short_side < 16 or short_side % 16:
+        raise ValueError(f"short_side must be a positive multiple of 16, got {short_side}")
+    return coded_size(aspect_ratio, short_side)
+
+
+def coded_size(aspect_ratio: str, short_side: int) -> tuple[int, int]:
+    """Height and width that are computed for a shorter side that need not be a multiple of 16.
+
+    Args:
+        aspect_ratio: One of ``ASPECT_RATIOS``, width to height.
+        short_side: Shorter side in pixels, >= 1. 1080 gives 1088x1920, to be cut afterwards, as
+            video codecs do.
+
+    Returns:
+        ``(height, width)`` in pixels, multiples of 16: the short side rounded up, the long side to
+        the nearest.
+
+    Raises:
+        ValueError: If the ratio is unknown or there is no side.
+    """
     if aspect_ratio not in ASPECT_RATIOS:
         known = ", ".join(ASPECT_RATIOS)
         raise ValueError(f"aspect_ratio must be one of {known}, got {aspect_ratio!r}")
-    if short_side < 16 or short_side % 16:
-        raise ValueError(f"short_side must be a positive multiple of 16, got {short_side}")
+    if short_side < 1:
+        raise ValueError(f"short_side must be at least 1, got {short_side}")
     wide, high = ASPECT_RATIOS[aspect_ratio]
+    coded = -(-short_side // 16) * 16
     long_side = int(Fraction(short_side * max(wide, high), min(wide, high) * 16) + Fraction(1, 2))
-    long_side *= 16
-    return (short_side, long_side) if wide >= high else (long_side, short_side)
+    long_side = max(coded, long_side * 16)
+    return (coded, long_side) if wide >= high else (long_side, coded)
