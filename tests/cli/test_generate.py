@@ -173,6 +173,36 @@ def test_a_wrong_prompt_is_one_sentence_at_every_door(openreels, files, prompt, 
     assert not (files / "out.mp4").exists()
 
 
+def test_the_enhanced_prompt_is_told(openreels, files, tiny_model):
+    words = ("a blue ball", "-o", "a.png", "--preset", tiny_model, "--steps", 1)
+    caption = "A medium blue rubber ball bounces in a meadow by day. The camera is still."
+    facts = json.loads(openreels("generate", *words, "--enhancer", "stage", "--json").out)
+    assert (facts["prompt"], facts["enhanced_prompt"]) == ("a blue ball", caption)
+    told = openreels("generate", *words)
+    assert told.status == 0, told.err
+    assert f"prompt: {caption}\n" in told.err
+    plain = openreels("generate", *words, "--no-enhance", "--json", "--save-request", "a.json")
+    assert json.loads(plain.out)["enhanced_prompt"] is None
+    assert json.loads((files / "a.json").read_text())["prompt"] == "a blue ball"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--enhancer", "none"], "an enhancer is stage, URL#MODEL"),
+        (["--enhancer", "http://localhost:1/v1"], "a chat endpoint is written URL#MODEL"),
+        (["--enhancer", "stage", "--no-enhance"], "leave one of the two out"),
+        (["--enhancer", "."], "language model"),
+    ],
+)
+def test_a_wrong_enhancer_is_one_sentence(openreels, files, tiny_model, words, message):
+    result = openreels("generate", "a ball", "-o", "a.png", "--preset", tiny_model, *words)
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err.strip().splitlines()[-1]
+    assert result.err.strip().splitlines()[-1].startswith("error: ")
+    assert not (files / "a.png").exists()
+
+
 def test_prompt_and_output_are_needed(openreels, files):
     assert "a prompt must be given" in openreels("generate", "-o", "a.mp4").err
     assert "an output must be named" in openreels("generate", "a ball").err

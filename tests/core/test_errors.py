@@ -1,7 +1,7 @@
 import pytest
 
 from openreels.core import errors
-from openreels.core.errors import CheckpointError, MediaError
+from openreels.core.errors import CheckpointError, MediaError, MissingExtraError
 from openreels.media.files import check_readable
 from openreels.weights.checkpoint import load_network
 
@@ -17,7 +17,12 @@ def test_one_kind_of_error_is_not_caught_as_the_other():
     assert not issubclass(MediaError, CheckpointError)
     assert not issubclass(CheckpointError, MediaError)
     own = {value for value in vars(errors).values() if isinstance(value, type)}
-    assert own == {MediaError, CheckpointError}
+    assert own == {MediaError, CheckpointError, MissingExtraError}
+
+
+def test_a_missing_extra_is_an_import_error():
+    assert issubclass(MissingExtraError, ImportError)
+    assert not issubclass(MissingExtraError, ValueError)
 
 
 def test_rooms_raise_the_kind_that_says_what_was_wrong(tmp_path):

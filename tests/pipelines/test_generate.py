@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from openreels.media import clip as media_clip
 from openreels.media.clip import Clip
 from openreels.media.image import read_image, write_image
 from openreels.pipelines.generate import generate
+from openreels.stage.captions import held_out_prompts
+from openreels.stage.enhance import StageEnhancer
 
 
 def _request(**fields):
@@ -80,6 +83,33 @@ def test_metadata_is_json_and_says_what_was_done(components):
         "encode",
         "decode",
     ]
+
+
+def test_the_prompt_is_enhanced_unless_told_not_to(components):
+    enhancing = replace(components, enhancer=StageEnhancer())
+    request = _request(prompt="a ball", kind="image", duration_s=None)
+    result = generate(enhancing, request)
+    caption = "A medium red rubber ball bounces in a meadow by day. The camera is still."
+    assert result.metadata["prompt"] == "a ball"
+    assert result.metadata["enhanced_prompt"] == caption
+    assert "was filled in" in result.metadata["notes"][0]
+    assert "enhance" in result.metadata["stages_s"]
+    same = generate(components, replace(request, prompt=caption))
+    assert np.array_equal(result.clip.frames, same.clip.frames)
+    plain = generate(enhancing, replace(request, enhance=False))
+    assert plain.metadata["prompt"] == "a ball"
+    assert plain.metadata["enhanced_prompt"] is None
+    assert plain.metadata["notes"] == []
+    assert np.array_equal(plain.clip.frames, generate(components, request).clip.frames)
+
+
+def test_a_caption_is_given_to_the_model_as_it_is(components):
+    enhancing = replace(components, enhancer=StageEnhancer())
+    prompt, _ = held_out_prompts(1)[0]
+    result = generate(enhancing, _request(prompt=prompt, kind="image", duration_s=None))
+    assert result.metadata["prompt"] == prompt
+    assert result.metadata["enhanced_prompt"] is None
+    assert result.metadata["notes"] == []
 
 
 def test_a_first_frame_is_returned_byte_for_byte(components, picture):

@@ -4,6 +4,8 @@ import pytest
 from openreels.core.errors import CheckpointError
 from openreels.core.request import GenerationRequest
 from openreels.pipelines import model as module
+from openreels.pipelines.chat_enhancer import ChatEnhancer
+from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import save_network
 
 
@@ -24,8 +26,12 @@ def test_an_unknown_field_is_named(components):
 def test_a_folder_is_loaded(components, tmp_path):
     for name in ("mmdit", "video_vae", "audio_vae", "text_encoder"):
         save_network(tmp_path / f"{name}.safetensors", getattr(components, name))
-    clip = module.load(tmp_path, "cpu").generate("a ball", kind="audio", duration_s=1.0, steps=1)
-    same = module.Model(components).generate("a ball", kind="audio", duration_s=1.0, steps=1)
+    fields = {"kind": "audio", "duration_s": 1.0, "steps": 1, "enhance": False}
+    clip = module.load(tmp_path, "cpu").generate("a ball", **fields)
+    same = module.Model(components).generate("a ball", **fields)
     assert np.array_equal(clip.waveform, same.waveform)
+    assert module.load(tmp_path, "cpu").components.enhancer == StageEnhancer()
+    other = ChatEnhancer(base_url="http://localhost:1/v1", model="m")
+    assert module.load(tmp_path, "cpu", enhancer=other).components.enhancer is other
     with pytest.raises(CheckpointError):
         module.load("no-such-model", "cpu")

@@ -42,6 +42,9 @@ def generate(
     no_sound: Annotated[bool, _option(_WHAT, "Make no sound.", "--no-sound")] = False,
     no_refine: Annotated[bool, _option(_HOW, "Leave the refiner out.", "--no-refine")] = False,
     no_enhance: Annotated[bool, _option(_HOW, "Take the prompt as it is.", "--no-enhance")] = False,
+    enhancer: Annotated[
+        str | None, _option(_HOW, "What rewrites it; stage.", metavar="stage|URL#MODEL|FOLDER")
+    ] = None,
     first_frame: Annotated[str | None, _option(_FRAMES, "Picture the clip starts with.")] = None,
     last_frame: Annotated[str | None, _option(_FRAMES, "Picture the clip ends with.")] = None,
     keyframe: Annotated[
@@ -107,7 +110,12 @@ def generate(
     if out is None:
         raise ValueError("an output must be named, got none; add -o clip.mp4")
     whole = _request(given, start=request, out=out)
-    _run(whole, out, preset=preset, save_request=save_request, as_json=as_json)
+    if enhancer is not None and not whole.enhance:
+        raise ValueError(
+            f"an enhancer rewrites the prompt, got {enhancer!r} for a prompt that is taken as it "
+            "is; leave one of the two out"
+        )
+    _run(whole, out, preset=preset, enhancer=enhancer, save_request=save_request, as_json=as_json)
 
 
 def _tagged(texts: Sequence[str] | None, option: str) -> list[dict[str, Any]]:
@@ -155,6 +163,7 @@ def _run(
     out: Path,
     *,
     preset: str,
+    enhancer: str | None,
     save_request: Path | None,
     as_json: bool,
 ) -> None:
@@ -171,9 +180,10 @@ def _run(
     start = time.perf_counter()
     with progress_bars() as progress:
         progress("load", 0, 1)
+        from openreels.pipelines.enhance import enhancer_named
         from openreels.pipelines.model import load
 
-        model = load(preset)
+        model = load(preset, enhancer=None if enhancer is None else enhancer_named(enhancer))
         progress("load", 1, 1)
         result = model.run(request, progress=progress)
         progress("write", 0, 1)
@@ -186,6 +196,8 @@ def _run(
         return
     for note in result.metadata["notes"]:
         typer.echo(note, err=True)
+    if result.metadata["enhanced_prompt"]:
+        typer.echo(f"prompt: {result.metadata['enhanced_prompt']}", err=True)
     typer.echo(_summary(facts))
 
 

@@ -14,6 +14,7 @@ from openreels.cli.inspect import inspect
 from openreels.cli.plan import plan
 from openreels.cli.stage import stage_app
 from openreels.cli.train import train
+from openreels.core.errors import MissingExtraError
 
 _STOPPED = 130
 """Exit status after Ctrl-C."""
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = app(words, standalone_mode=False)
     except TyperException as error:
         return _tell(_usage(error), status=2)
-    except ValueError as error:
+    except (ValueError, MissingExtraError) as error:
         return _tell(" ".join(str(error).split()), status=2)
     except OSError as error:
         return _tell(f"{error.filename or 'a file'}: {error.strerror or error}", status=2)

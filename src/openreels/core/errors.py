@@ -7,3 +7,7 @@ class MediaError(ValueError):
 
 class CheckpointError(ValueError):
     """A weights file that is missing, corrupt or does not fit its network."""
+
+
+class MissingExtraError(ImportError):
+    """An optional package that is not installed; the message names the extra."""

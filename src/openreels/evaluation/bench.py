@@ -101,6 +101,7 @@ def _text_suite(
     for i, (prompt, scene) in enumerate(prompts):
         fields = {
             "prompt": prompt,
+            "enhance": False,
             "duration_s": config.duration_s,
             "aspect_ratio": scene.aspect_ratio,
             "seed": config.seed + i,

@@ -84,6 +84,7 @@ def _frames(
     other, _, _ = true_clip(replace(stranger, aspect_ratio=scene.aspect_ratio), config.duration_s)
     fields: dict[str, object] = {
         "prompt": prompt,
+        "enhance": False,
         "duration_s": config.duration_s,
         "aspect_ratio": scene.aspect_ratio,
     }
@@ -112,7 +113,7 @@ def _extend(
     source = folder / "source.mp4"
     half = wave[:, : round(keep / shape.fps * 44100)]
     save_clip(source, pixels[:, :keep], half, shape.fps)
-    request = GenerationRequest(prompt=prompt, extend=str(source), duration_s=None)
+    request = GenerationRequest(prompt=prompt, enhance=False, extend=str(source))
     clip = generate(components, request).clip
     made, _ = tensors_of(clip)
     read, _ = tensors_of(read_clip(source))
@@ -140,7 +141,9 @@ def _inpaint(
     change = torch.zeros(shape.height, shape.width, dtype=torch.bool)
     change[16:-16, 16:-16] = True
     Image.fromarray((change.numpy() * 255).astype(np.uint8)).save(region)
-    request = GenerationRequest(prompt=prompt, edit=str(source), edit_region=str(region))
+    request = GenerationRequest(
+        prompt=prompt, enhance=False, edit=str(source), edit_region=str(region)
+    )
     clip = generate(components, request).clip
     made, _ = tensors_of(clip)
     read, _ = tensors_of(read_clip(source))

@@ -8,11 +8,13 @@ from pathlib import Path
 import torch
 
 from openreels.core.errors import CheckpointError
+from openreels.core.protocols import Enhancer
 from openreels.core.request import GenerationRequest
 from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
+from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
 
 SHIPPED = "stage"
@@ -49,6 +51,8 @@ class Components:
     """Preset or folder that it came from."""
     can: Capabilities = Capabilities()
     """What it was trained for."""
+    enhancer: Enhancer | None = None
+    """What rewrites free text into the form of its training captions."""
 
     def __post_init__(self) -> None:
         channels = self.mmdit.config.video_out // self.patch**2
@@ -103,6 +107,7 @@ class Components:
             video_vae=video_vae,
             audio_vae=audio_vae,
             text_encoder=prompts,
+            enhancer=StageEnhancer(),
             name=str(model),
         )
 

@@ -17,12 +17,14 @@ from openreels.diffusion.solvers import Sample
 from openreels.media.clip import Clip
 from openreels.pipelines.components import Components, check_capable
 from openreels.pipelines.denoise import denoise
+from openreels.pipelines.enhance import enhanced
 from openreels.pipelines.paste import paste_back, to_bytes
 from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.pipelines.sound import assemble_sound
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Told the stage (``read``, ``encode``, ``denoise``, ``decode``), units done and units in all."""
+"""Told the stage (``enhance``, ``read``, ``encode``, ``denoise``, ``decode``), units done and units
+in all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +34,8 @@ class Result:
     clip: Clip
     """Frames, sound, or both."""
     metadata: dict[str, Any]
-    """JSON values: request, sizes, settings, seconds a stage, notes."""
+    """JSON values: request, sizes, settings, seconds a stage, notes. ``prompt`` is what was asked,
+    ``enhanced_prompt`` what the model was given in its place, None for the same."""
 
 
 class _Stages:
@@ -79,6 +82,7 @@ def generate(
     """
     check_capable(validate(request), components.can)
     sampling, stages = sampling_of(request), _Stages(progress)
+    asked, (request, told) = request.prompt, _enhance(components, request, stages)
     with torch.inference_mode():
         with stages.measure("read"):
             material = gather(request)
@@ -95,7 +99,22 @@ def generate(
         with stages.measure("decode"):
             clip = assemble(components, conditions, latents)
     metadata = _metadata(components, request, conditions, sampling, clip)
-    return Result(clip=clip, metadata=metadata | {"stages_s": stages.seconds})
+    metadata |= {
+        "prompt": asked,
+        "enhanced_prompt": None if request.prompt == asked else request.prompt,
+        "notes": [*told, *conditions.notes],
+        "stages_s": stages.seconds,
+    }
+    return Result(clip=clip, metadata=metadata)
+
+
+def _enhance(
+    components: Components, request: GenerationRequest, stages: _Stages
+) -> tuple[GenerationRequest, tuple[str, ...]]:
+    if components.enhancer is None or not request.enhance:
+        return request, ()
+    with stages.measure("enhance"):
+        return enhanced(request, components.enhancer)
 
 
 def assemble(components: Components, conditions: Conditions, latents: Sample) -> Clip:
@@ -149,7 +168,6 @@ def _metadata(
         "model": components.name,
         "device": str(components.device),
         "task": conditions.task.name,
-        "prompt": request.prompt,
         "negative_prompt": request.negative_prompt,
         "seed": request.seed,
         "mode": request.mode,
@@ -163,5 +181,4 @@ def _metadata(
         "height": None if clip.frames is None else clip.frames.shape[1],
         "fps": None if clip.frames is None else conditions.shape.fps,
         "sample_rate_hz": None if silent else SAMPLE_RATE_HZ,
-        "notes": list(conditions.notes),
     }

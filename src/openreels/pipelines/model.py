@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from openreels.core.protocols import Enhancer
 from openreels.core.request import GenerationRequest
 from openreels.media.clip import Clip
 from openreels.pipelines.components import SHIPPED, Components
@@ -75,12 +76,18 @@ class Model:
         return generate(self.components, replace(request, **fields), progress=progress)
 
 
-def load(model: str | Path = SHIPPED, device: str | torch.device | None = None) -> Model:
+def load(
+    model: str | Path = SHIPPED,
+    device: str | torch.device | None = None,
+    *,
+    enhancer: Enhancer | None = None,
+) -> Model:
     """Load a model.
 
     Args:
         model: ``stage``, which ships with the package, or a folder of weights.
         device: Where it runs; None takes a GPU if there is one, else the CPU.
+        enhancer: What rewrites prompts; None takes the model's own.
 
     Returns:
         The model, ready to generate.
@@ -90,4 +97,5 @@ def load(model: str | Path = SHIPPED, device: str | torch.device | None = None) 
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Model(Components.load(model, device))
+    components = Components.load(model, device)
+    return Model(components if enhancer is None else replace(components, enhancer=enhancer))
