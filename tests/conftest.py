@@ -1,5 +1,6 @@
-"""One thread, fixed seeds and no network for the whole suite."""
+"""One thread, fixed seeds and no network for the whole suite; networks of the smallest size."""
 
+import dataclasses
 import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -16,3 +17,49 @@ settings.load_profile("openreels")
 def _fixed_seed() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_networks():
+    """Makes the networks of a whole model at the smallest size, with random weights.
+
+    Imported here, so that the tests of a room below load no network.
+    """
+    from openreels.models.audio_vae import presets as audio_presets
+    from openreels.models.audio_vae.model import AudioVAE
+    from openreels.models.mmdit import presets as mmdit_presets
+    from openreels.models.mmdit.model import MMDiT
+    from openreels.models.text_encoder import presets as text_presets
+    from openreels.models.text_encoder.model import PromptEncoder
+    from openreels.models.video_vae import presets as video_presets
+    from openreels.models.video_vae.model import VideoVAE
+
+    def make() -> dict[str, torch.nn.Module]:
+        torch.manual_seed(0)
+        video, audio, text = video_presets.tiny(), audio_presets.tiny(), text_presets.tiny()
+        config = dataclasses.replace(
+            mmdit_presets.tiny(),
+            video_in=4 * (2 * video.latent_channels + 1),
+            video_out=4 * video.latent_channels,
+            audio_channels=audio.channels,
+            context_width=text.width,
+        )
+        return {
+            "mmdit": MMDiT(config),
+            "video_vae": VideoVAE(video),
+            "audio_vae": AudioVAE(audio),
+            "text_encoder": PromptEncoder(text),
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory, tiny_networks):
+    """Folder of a whole model at the smallest size, random weights."""
+    from openreels.weights.checkpoint import save_network
+
+    folder = tmp_path_factory.mktemp("model")
+    for name, network in tiny_networks().items():
+        save_network(folder / f"{name}.safetensors", network, metadata={"recipe": "none"})
+    return folder

@@ -1,6 +1,5 @@
-"""A tiny model on disk, a small clip, and the command line in this process."""
+"""Small files and the command line in this process."""
 
-import dataclasses
 import shutil
 from fractions import Fraction
 from types import SimpleNamespace
@@ -8,44 +7,10 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-import torch
 
 from openreels.cli.main import main
 from openreels.media.image import write_image
 from openreels.media.video import write_video
-from openreels.models.audio_vae import presets as audio_presets
-from openreels.models.audio_vae.model import AudioVAE
-from openreels.models.mmdit import presets as mmdit_presets
-from openreels.models.mmdit.model import MMDiT
-from openreels.models.text_encoder import presets as text_presets
-from openreels.models.text_encoder.model import PromptEncoder
-from openreels.models.video_vae import presets as video_presets
-from openreels.models.video_vae.model import VideoVAE
-from openreels.weights.checkpoint import save_network
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory):
-    """Folder of a whole model at the smallest size, random weights."""
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("model")
-    video, audio, text = video_presets.tiny(), audio_presets.tiny(), text_presets.tiny()
-    config = dataclasses.replace(
-        mmdit_presets.tiny(),
-        video_in=4 * (2 * video.latent_channels + 1),
-        video_out=4 * video.latent_channels,
-        audio_channels=audio.channels,
-        context_width=text.width,
-    )
-    networks = {
-        "mmdit": MMDiT(config),
-        "video_vae": VideoVAE(video),
-        "audio_vae": AudioVAE(audio),
-        "text_encoder": PromptEncoder(text),
-    }
-    for name, network in networks.items():
-        save_network(folder / f"{name}.safetensors", network, metadata={"recipe": "none"})
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from openreels.conditioning.build import build, still_latent
-from openreels.conditioning.frames import as_pixels
 from openreels.conditioning.material import Material
 from openreels.conditioning.tasks import TASKS
 from openreels.core.request import GenerationRequest, Keyframe
+from openreels.media.clip import pixels_of
 from openreels.models.text_encoder import presets as text_presets
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae import presets as video_presets
@@ -94,7 +94,7 @@ def test_a_first_frame_is_its_own_latent_and_returned(encoders):
     assert conditions.task is TASKS["first"]
     assert _frames_given(conditions) == [0]
     assert torch.equal(conditions.given.imposed, conditions.given.known)
-    own = encoders.video_vae.encode(as_pixels(picture[None]))
+    own = encoders.video_vae.encode(pixels_of(picture[None].numpy()))
     assert torch.equal(conditions.given.latents[:, :, :1], own)
     rest = _black(conditions, encoders)[:, :, 1:]
     assert torch.equal(conditions.given.latents[:, :, 1:], rest)
@@ -110,9 +110,9 @@ def test_stills_inside_the_clip_are_likenesses_and_not_imposed(encoders):
     assert conditions.task is TASKS["first_last"]
     assert _frames_given(conditions) == [0, 4]
     assert conditions.given.imposed.flatten(2).all(2)[0].tolist() == [True] + [False] * 4
-    still = encoders.video_vae.encode(as_pixels(last[None].expand(5, -1, -1, -1)))[:, :, 1:]
+    still = encoders.video_vae.encode(pixels_of(last[None].expand(5, -1, -1, -1).numpy()))[:, :, 1:]
     assert torch.equal(conditions.given.latents[:, :, 4:], still)
-    picture = as_pixels(last[None])
+    picture = pixels_of(last[None].numpy())
     assert torch.equal(still_latent(encoders.video_vae, picture, 4), still)
     last_only = build(_request(last_frame="b"), encoders, Material(last_frame=last))
     assert (last_only.task.name, _frames_given(last_only)) == ("last", [4])
@@ -157,7 +157,7 @@ def test_an_extension_sees_the_end_of_its_clip(encoders, count):
     assert conditions.task is TASKS["extend"]
     assert _frames_given(conditions) == list(range(num_known))
     assert torch.equal(conditions.given.imposed, conditions.given.known)
-    own = encoders.video_vae.encode(as_pixels(clip[-held:]))
+    own = encoders.video_vae.encode(pixels_of(clip[-held:].numpy()))
     torch.testing.assert_close(conditions.given.latents[:, :, :num_known], own)
     around = conditions.around
     assert around.num_before + conditions.shape.num_frames == count + 16
@@ -208,7 +208,7 @@ def test_a_fixed_region_is_made_anew_and_the_rest_is_given(encoders):
     assert known.shape == (5, 8, 8)
     assert (~known).nonzero().shape[0] == 5 * 2 * 2
     assert not known[:, 2:4, 1:3].any()
-    own = encoders.video_vae.encode(as_pixels(_picture(6, count=18)[:17]))
+    own = encoders.video_vae.encode(pixels_of(_picture(6, count=18)[:17].numpy()))
     spread = conditions.given.known[:, None].expand_as(own)
     assert torch.equal(conditions.given.latents[spread], own[spread])
     assert torch.equal(conditions.around.pixel_known, ~region.expand(17, -1, -1))

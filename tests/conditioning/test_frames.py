@@ -56,11 +56,3 @@ def test_contain_keeps_the_picture_and_repeats_its_border():
     assert known[:, :, 16:48].all()
     assert torch.equal(wide[:, :, :16], picture[:, :, :1].expand(-1, -1, 16, -1))
     assert torch.equal(wide[:, :, 48:], picture[:, :, -1:].expand(-1, -1, 16, -1))
-
-
-def test_pixels_lie_between_minus_one_and_one():
-    black_and_white = torch.tensor([0, 255], dtype=torch.uint8)[:, None, None, None]
-    pixels = frames.as_pixels(black_and_white.expand(-1, 2, 2, 3))
-    assert pixels.shape == (1, 3, 2, 2, 2)
-    assert pixels[:, :, 0].unique().tolist() == [-1.0]
-    assert pixels[:, :, 1].unique().tolist() == [1.0]

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from openreels.evaluation.clips import tensors_of, true_clip
@@ -15,6 +16,11 @@ def test_bytes_become_pixels_in_range():
     assert pixels.shape == (3, 5, 16, 16)
     assert float(pixels[0].min()) == 1.0
     assert float(pixels[1].max()) == -1.0
+
+
+def test_sound_alone_has_no_pixels():
+    with pytest.raises(ValueError, match="sound alone"):
+        tensors_of(Clip(frames=None, waveform=np.zeros((2, 100), np.float32)))
 
 
 def test_the_true_clip_is_the_one_of_the_world():

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from openreels.conditioning.frames import as_pixels
 from openreels.evaluation.tasks import seam_step
+from openreels.media.clip import frames_of, pixels_of
 from openreels.pipelines import paste
 
 
@@ -13,6 +13,14 @@ def _source(frames=3, height=48, width=64, seed=0):
     smooth = 60 + 80 * rows + 70 * columns * torch.tensor([1.0, 0.5, 0.2])
     noise = torch.randn(frames, height, width, 3, generator=draw) * 3
     return (smooth.expand(frames, -1, -1, -1) + noise).clamp(0, 255).to(torch.uint8)
+
+
+def _pixels(frames):
+    return pixels_of(frames.numpy())[0]
+
+
+def _bytes(pixels):
+    return torch.from_numpy(frames_of(pixels[None]))
 
 
 def _region(frames=3, height=48, width=64):
@@ -30,11 +38,6 @@ def _steps(result, source, known):
     return torch.cat([step[right], -step[left]]).mean(0)
 
 
-def test_bytes_come_back():
-    frames = torch.arange(256, dtype=torch.uint8)[:, None, None, None].expand(-1, 2, 2, 3)
-    assert torch.equal(paste.to_bytes(as_pixels(frames)[0]), frames)
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_given_pixels_come_back_exactly_whatever_was_decoded(seed):
     source = _source(seed=seed)
@@ -50,7 +53,7 @@ def test_nothing_given_changes_nothing():
     decoded = torch.rand(3, 3, 48, 64) * 2 - 1
     known = torch.zeros(3, 48, 64, dtype=torch.bool)
     result = paste.paste_back(decoded, _source(), known)
-    assert torch.equal(result, paste.to_bytes(decoded))
+    assert torch.equal(result, _bytes(decoded))
 
 
 def test_nothing_generated_returns_the_source():
@@ -126,24 +129,24 @@ def _outside(frames):
 def test_a_smooth_offset_is_taken_back_at_the_seam_and_left_further_in(region):
     source, known = _source(frames=8), region(8)
     source[:, 20:30, :30] = torch.tensor([200, 40, 90], dtype=torch.uint8)
-    decoded = as_pixels(source)[0] + _smooth_offset(48, 64)
+    decoded = _pixels(source) + _smooth_offset(48, 64)
     result = paste.paste_back(decoded, source, known)
-    truth = as_pixels(source)[0]
-    assert seam_step(as_pixels(result)[0], known, truth) < 2
+    truth = _pixels(source)
+    assert seam_step(_pixels(result), known, truth) < 2
     assert seam_step(torch.where(known, truth, decoded), known, truth) > 10
     assert torch.equal(result[known], source[known])
     far = paste.nearness(known[:, None].float())[:, 0] == 0
     far &= ~known
     assert far.any()
-    assert torch.equal(result[far], paste.to_bytes(decoded)[far])
+    assert torch.equal(result[far], _bytes(decoded)[far])
     assert torch.equal(result, paste.paste_back(decoded, source, known))
 
 
 @pytest.mark.parametrize("offset", [-0.4, 0.2])
 def test_a_shift_of_colour_leaves_no_step_at_the_seam(offset):
     source, known = _source(), _region()
-    decoded = (as_pixels(source)[0] + offset).clamp(-1, 1)
-    plain = torch.where(known[..., None], source, paste.to_bytes(decoded))
+    decoded = (_pixels(source) + offset).clamp(-1, 1)
+    plain = torch.where(known[..., None], source, _bytes(decoded))
     result = paste.paste_back(decoded, source, known)
     assert _steps(plain, source, known).abs().min() > 20
     assert _steps(result, source, known).abs().max() < 2
@@ -151,21 +154,21 @@ def test_a_shift_of_colour_leaves_no_step_at_the_seam(offset):
 
 def test_another_colour_inside_the_region_leaves_no_mean_step():
     source, known = _source(), _region()
-    decoded = as_pixels(source)[0]
+    decoded = _pixels(source)
     other = torch.tensor([0.9, -0.8, 0.1])[:, None, None]
     decoded = torch.where(known[None], decoded, other[..., None])
     result = paste.paste_back(decoded, source, known)
     assert _steps(result, source, known).abs().max() < 2
     # Farther from the seam than its reach the generated picture is untouched.
     middle = result[:, 25:27, 29:35]
-    assert torch.equal(middle, paste.to_bytes(decoded)[:, 25:27, 29:35])
+    assert torch.equal(middle, _bytes(decoded)[:, 25:27, 29:35])
 
 
 def test_whole_frames_meet_generated_ones_without_a_step_of_colour():
     source = _source(frames=24)
     known = torch.zeros(24, 48, 64, dtype=torch.bool)
     known[:8] = True
-    decoded = (as_pixels(source)[0] + 0.2).clamp(-1, 1)
+    decoded = (_pixels(source) + 0.2).clamp(-1, 1)
     result = paste.paste_back(decoded, source, known).float().mean((1, 2))
     assert (result[8] - result[7]).abs().max() < 2
     assert (result[23] - result[7]).abs().min() > 10
@@ -176,8 +179,8 @@ def test_a_clip_that_really_gets_darker_stays_dark():
     source = _source(frames=16)
     known = torch.zeros(16, 48, 64, dtype=torch.bool)
     known[:8] = True
-    decoded = as_pixels(source)[0]
+    decoded = _pixels(source)
     decoded[:, 8:] = decoded[:, 8:] * 0.5 - 0.5
     result = paste.paste_back(decoded, source, known)
-    change = result.float() - paste.to_bytes(decoded).float()
+    change = result.float() - _bytes(decoded).float()
     assert change[8:].abs().max() <= paste.MAX_DRIFT + 1

@@ -19,29 +19,8 @@ from openreels.stage.geometry import (
 )
 from openreels.stage.motion import elastic, tracks
 from openreels.stage.physics import contacts, pose
-from openreels.stage.scene import ACTIONS, MATERIALS, SHAPES, Actor, Scene
+from openreels.stage.scene import ACTIONS, MATERIALS, SHAPES
 from openreels.stage.world import WorldSettings, sample_scene
-
-
-def _actor(**changes):
-    fields = {
-        "shape": "ball",
-        "colour": "red",
-        "material": "rubber",
-        "size": "medium",
-        "action": "bounce",
-        "start_x": 0.0,
-        "direction": "right",
-        "tempo": 1.0,
-        "phase_s": 0.1,
-        "height": 0.8,
-    }
-    return Actor(**(fields | changes))
-
-
-def _scene(*actors, **changes):
-    fields = {"seed": 0, "index": 0, "place": "room", "time_of_day": "day", "camera": "static"}
-    return Scene(actors=actors, **(fields | changes))
 
 
 def _at(scene, *times):
@@ -113,10 +92,10 @@ def test_nothing_sinks_into_the_floor_or_passes_a_post():
                 assert gap.min().item() > -1e-9
 
 
-def test_no_part_of_a_bouncing_outline_is_below_its_lowest_point():
+def test_no_part_of_a_bouncing_outline_is_below_its_lowest_point(make_actor, make_scene):
     times = torch.linspace(0, 2, 401, dtype=torch.float64)
     for shape in SHAPES:
-        scene = _scene(_actor(shape=shape, action="jump", height=0.4))
+        scene = make_scene(make_actor(shape=shape, action="jump", height=0.4))
         placed, (corners, rounding) = pose(scene, times), HULLS[shape]
         turned = torch.stack([
             x * torch.sin(placed.angle[0]) + y * torch.cos(placed.angle[0]) for x, y in corners
@@ -126,9 +105,9 @@ def test_no_part_of_a_bouncing_outline_is_below_its_lowest_point():
         assert lowest.min().item() > floor_y(scene) - 1e-9
 
 
-@given(st.sampled_from(MATERIALS), st.floats(0.3, 1.2), st.floats(0, 0.2))
-def test_bounce_follows_gravity_and_restitution(material, height, phase):
-    scene = _scene(_actor(material=material, height=height, phase_s=phase), duration_s=4.0)
+@given(material=st.sampled_from(MATERIALS), height=st.floats(0.3, 1.2), phase=st.floats(0, 0.2))
+def test_bounce_follows_gravity_and_restitution(material, height, phase, make_actor, make_scene):
+    scene = make_scene(make_actor(material=material, height=height, phase_s=phase), duration_s=4.0)
     touches = contacts(scene)
     e = RESTITUTIONS[material]
     fall = math.sqrt(2 * height / GRAVITY)
@@ -140,8 +119,8 @@ def test_bounce_follows_gravity_and_restitution(material, height, phase):
         assert top.bottom[0, 0].item() - floor_y(scene) == pytest.approx(e * e * height)
 
 
-def test_velocity_flips_at_a_bounce():
-    scene = _scene(_actor())
+def test_velocity_flips_at_a_bounce(make_actor, make_scene):
+    scene = make_scene(make_actor())
     time, step = contacts(scene)[0].time_s, 1e-6
     placed = _at(scene, time - step, time, time + step)
     before, after = placed.y[0].diff().div(step).tolist()
@@ -149,8 +128,8 @@ def test_velocity_flips_at_a_bounce():
     assert after == pytest.approx(-RESTITUTIONS["rubber"] * before, rel=1e-4)
 
 
-def test_mechanical_energy_is_constant_in_flight_and_falls_at_contacts():
-    scene = _scene(_actor(), duration_s=3.0)
+def test_mechanical_energy_is_constant_in_flight_and_falls_at_contacts(make_actor, make_scene):
+    scene = make_scene(make_actor(), duration_s=3.0)
     times = torch.arange(0.11, 3, 0.001, dtype=torch.float64)
     y = pose(scene, times).bottom[0] - floor_y(scene)
     speed = (y[2:] - y[:-2]) / 0.002
@@ -175,12 +154,12 @@ def test_elastic_collision_keeps_momentum_and_energy(m, n, v, w):
     assert a - b == pytest.approx(w - v, abs=1e-9)
 
 
-def test_collision_time_and_recoil_are_exact():
-    left = _actor(action="collide", start_x=-0.6, partner=1, size="small", material="metal")
-    right = _actor(
+def test_collision_time_and_recoil_are_exact(make_actor, make_scene):
+    left = make_actor(action="collide", start_x=-0.6, partner=1, size="small", material="metal")
+    right = make_actor(
         action="collide", start_x=0.6, partner=0, shape="cube", direction="left", tempo=1.3
     )
-    scene = _scene(left, right)
+    scene = make_scene(left, right)
     first = contacts(scene)[0]
     gap = 1.2 - reach(left, (1.0, 0.0)) - reach(right, (1.0, 0.0))
     speeds = _at(scene, 0.2, 0.3).x.diff()[:, 0] / 0.1
@@ -192,8 +171,8 @@ def test_collision_time_and_recoil_are_exact():
     assert after.tolist() == pytest.approx(list(expected), rel=1e-6)
 
 
-def test_swing_is_a_pendulum_that_rebounds():
-    scene = _scene(_actor(action="swing", height=0.6), duration_s=3.0)
+def test_swing_is_a_pendulum_that_rebounds(make_actor, make_scene):
+    scene = make_scene(make_actor(action="swing", height=0.6), duration_s=3.0)
     times = [contact.time_s for contact in contacts(scene)]
     gaps = torch.tensor(times).diff()
     torch.testing.assert_close(gaps, gaps[:1].expand_as(gaps))
@@ -224,8 +203,8 @@ def test_contacts_are_sorted_inside_the_clip_and_early():
     assert 3 < sum(counts) / len(counts) < 6
 
 
-def test_contact_place_follows_the_camera():
-    still = _scene(_actor(start_x=0.3, action="spin"))
+def test_contact_place_follows_the_camera(make_actor, make_scene):
+    still = make_scene(make_actor(start_x=0.3, action="spin"))
     moved = replace(still, camera="pan right")
     zoomed = replace(still, camera="zoom in")
     (a,), (b,), (c,) = contacts(still), contacts(moved), contacts(zoomed)
@@ -234,15 +213,15 @@ def test_contact_place_follows_the_camera():
     assert c.x == pytest.approx(0.3 * 1.25 ** (a.time_s / 2))
 
 
-def test_wide_stage_spreads_start_positions():
-    wide = _scene(_actor(start_x=0.5), aspect_ratio="16:9")
+def test_wide_stage_spreads_start_positions(make_actor, make_scene):
+    wide = make_scene(make_actor(start_x=0.5), aspect_ratio="16:9")
     assert half_size("16:9") == (1.75, 1.0)
     assert _at(wide, 0.0).x.item() == pytest.approx(0.875)
 
 
 @pytest.mark.parametrize("action", [a for a in ACTIONS if a != "collide"])
-def test_long_scenes_have_finite_motion(action):
-    scene = _scene(_actor(action=action, height=0.4), duration_s=15.0)
+def test_long_scenes_have_finite_motion(action, make_actor, make_scene):
+    scene = make_scene(make_actor(action=action, height=0.4), duration_s=15.0)
     placed = pose(scene, torch.linspace(0, 15, 200, dtype=torch.float64))
     assert torch.isfinite(placed.x).all()
     assert torch.isfinite(placed.y).all()

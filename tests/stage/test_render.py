@@ -9,31 +9,10 @@ from openreels.stage.actors import COLOUR_VALUES, outline
 from openreels.stage.geometry import HULLS, floor_y
 from openreels.stage.physics import contacts, pose
 from openreels.stage.render import render_masks, render_video
-from openreels.stage.scene import COLOURS, MATERIALS, PLACES, SHAPES, TIMES_OF_DAY, Actor, Scene
+from openreels.stage.scene import COLOURS, MATERIALS, PLACES, SHAPES, TIMES_OF_DAY
 from openreels.stage.world import WorldSettings, sample_scene
 
 SMALL = ClipShape(num_frames=9, height=64, width=64, fps=8)
-
-
-def _actor(**changes):
-    fields = {
-        "shape": "ball",
-        "colour": "red",
-        "material": "rubber",
-        "size": "medium",
-        "action": "bounce",
-        "start_x": 0.0,
-        "direction": "right",
-        "tempo": 1.0,
-        "phase_s": 0.1,
-        "height": 0.6,
-    }
-    return Actor(**(fields | changes))
-
-
-def _scene(*actors, **changes):
-    fields = {"seed": 0, "index": 0, "place": "room", "time_of_day": "day", "camera": "static"}
-    return Scene(actors=actors, **(fields | changes))
 
 
 def test_rendering_is_deterministic_and_a_batch_equals_its_singles():
@@ -82,10 +61,10 @@ def test_actors_are_in_the_picture_at_every_ratio(ratio):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_lowest_pixel_meets_the_floor_at_a_contact(shape):
+def test_lowest_pixel_meets_the_floor_at_a_contact(shape, make_actor, make_scene):
     size = ClipShape(num_frames=5, height=128, width=128, fps=8)
-    actor = _actor(shape=shape, phase_s=0.0, action="bounce")
-    scene = _scene(replace(actor, phase_s=0.5 - contacts(_scene(actor))[0].time_s))
+    actor = make_actor(shape=shape, phase_s=0.0, action="bounce")
+    scene = make_scene(replace(actor, phase_s=0.5 - contacts(make_scene(actor))[0].time_s))
     assert contacts(scene)[0].time_s == pytest.approx(4 / 8)
     mask = render_masks([scene], size)[0, 0]
     lowest = [int(frame.any(1).nonzero().max()) for frame in mask]
@@ -95,10 +74,10 @@ def test_lowest_pixel_meets_the_floor_at_a_contact(shape):
     assert lowest[:4] == sorted(lowest[:4])
 
 
-def test_mask_is_where_another_colour_changes_the_picture():
-    back = _actor(size="large", action="spin", start_x=-0.3, height=0.1)
-    front = _actor(size="small", action="spin", start_x=0.3, height=0.1, colour="cyan")
-    scenes = [_scene(back, front), _scene(back, replace(front, colour="yellow"))]
+def test_mask_is_where_another_colour_changes_the_picture(make_actor, make_scene):
+    back = make_actor(size="large", action="spin", start_x=-0.3, height=0.1)
+    front = make_actor(size="small", action="spin", start_x=0.3, height=0.1, colour="cyan")
+    scenes = [make_scene(back, front), make_scene(back, replace(front, colour="yellow"))]
     one, other = render_video(scenes, SMALL)
     change = (one - other).abs().amax(0)
     masks = render_masks(scenes[:1], SMALL)[0]
@@ -109,11 +88,11 @@ def test_mask_is_where_another_colour_changes_the_picture():
     assert masks[0].any()
 
 
-def test_the_smaller_actor_hides_the_larger():
-    back = _actor(size="large", action="spin", start_x=0.0, height=0.1)
-    front = _actor(size="small", action="spin", start_x=0.0, height=0.1, colour="cyan")
-    masks = render_masks([_scene(back, front)], SMALL)[0]
-    alone = render_masks([_scene(front)], SMALL)[0]
+def test_the_smaller_actor_hides_the_larger(make_actor, make_scene):
+    back = make_actor(size="large", action="spin", start_x=0.0, height=0.1)
+    front = make_actor(size="small", action="spin", start_x=0.0, height=0.1, colour="cyan")
+    masks = render_masks([make_scene(back, front)], SMALL)[0]
+    alone = render_masks([make_scene(front)], SMALL)[0]
     assert torch.equal(masks[1], alone[0])
     assert masks[0].any()
 
@@ -146,11 +125,11 @@ def _mean_colour(scene):
     return pixels[:, mask].mean(1)
 
 
-def test_materials_keep_the_hue_and_look_different():
+def test_materials_keep_the_hue_and_look_different(make_actor, make_scene):
     for colour in ("red", "green", "blue"):
         looks = []
         for material in MATERIALS:
-            scene = _scene(_actor(colour=colour, material=material))
+            scene = make_scene(make_actor(colour=colour, material=material))
             mean = _mean_colour(scene)
             assert mean.argmax() == ("red", "green", "blue").index(colour)
             looks.append(render_video([scene], SMALL)[0])
@@ -159,10 +138,10 @@ def test_materials_keep_the_hue_and_look_different():
                 assert (first[:, :1] - second[:, :1]).abs().max() > 0.2
 
 
-def test_places_and_lights_look_different():
+def test_places_and_lights_look_different(make_actor, make_scene):
     pictures = {
         (place, time): render_video(
-            [_scene(_actor(), place=place, time_of_day=time)],
+            [make_scene(make_actor(), place=place, time_of_day=time)],
             ClipShape(num_frames=1, height=64, width=64),
         )
         for place in PLACES
@@ -177,8 +156,8 @@ def test_places_and_lights_look_different():
         assert day > dusk > night
 
 
-def test_night_dims_the_place_more_than_the_actor():
-    day, night = (_scene(_actor(), time_of_day=time) for time in ("day", "night"))
+def test_night_dims_the_place_more_than_the_actor(make_actor, make_scene):
+    day, night = (make_scene(make_actor(), time_of_day=time) for time in ("day", "night"))
     lit = (render_video([day], SMALL) + 1) / 2, (render_video([night], SMALL) + 1) / 2
     mask = render_masks([day], SMALL)[0, 0]
     actor = lit[1][0, :, mask].mean() / lit[0][0, :, mask].mean()
@@ -186,8 +165,8 @@ def test_night_dims_the_place_more_than_the_actor():
     assert place < 0.6 * actor
 
 
-def test_the_camera_moves_the_picture():
-    still = _scene(_actor(action="spin", phase_s=2.0), duration_s=1.0)
+def test_the_camera_moves_the_picture(make_actor, make_scene):
+    still = make_scene(make_actor(action="spin", phase_s=2.0), duration_s=1.0)
 
     def middle(camera):
         mask = render_masks([replace(still, camera=camera)], SMALL)[0, 0].float()
@@ -207,10 +186,10 @@ def test_the_camera_moves_the_picture():
     assert area("zoom out") == [near, far]
 
 
-def test_rubber_squashes_after_a_landing_and_wood_does_not():
+def test_rubber_squashes_after_a_landing_and_wood_does_not(make_actor, make_scene):
     times = torch.tensor([0.0, 0.5, 2.0], dtype=torch.float64)
     for material, deformed in (("rubber", True), ("wood", False)):
-        scene = _scene(_actor(material=material))
+        scene = make_scene(make_actor(material=material))
         times[1] = contacts(scene)[0].time_s + 0.05
         squash = pose(scene, times).squash[0]
         assert squash[0] == 1

@@ -12,7 +12,6 @@ from openreels.stage.scene import (
     SHAPES,
     SIZES,
     TIMES_OF_DAY,
-    Actor,
     Scene,
 )
 from openreels.stage.world import WorldSettings, sample_scene
@@ -109,22 +108,6 @@ def test_impossible_settings_are_refused(changes, message):
         WorldSettings(**changes)
 
 
-def _actor(**changes):
-    fields = {
-        "shape": "ball",
-        "colour": "red",
-        "material": "wood",
-        "size": "small",
-        "action": "spin",
-        "start_x": 0.0,
-        "direction": "left",
-        "tempo": 1.0,
-        "phase_s": 0.0,
-        "height": 0.5,
-    }
-    return Actor(**(fields | changes))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -135,16 +118,16 @@ def _actor(**changes):
         ({"partner": 1}, "partner"),
     ],
 )
-def test_impossible_actors_are_refused(changes, message):
+def test_impossible_actors_are_refused(changes, message, make_actor):
     with pytest.raises(ValueError, match=message):
-        _actor(**changes)
+        make_actor(**changes)
 
 
-def test_impossible_scenes_are_refused():
+def test_impossible_scenes_are_refused(make_actor):
     rest = {"seed": 0, "index": 0, "place": "room", "time_of_day": "day", "camera": "static"}
     with pytest.raises(ValueError, match="1 to 4 actors"):
         Scene(actors=(), **rest)
     with pytest.raises(ValueError, match="name each other"):
-        Scene(actors=(_actor(action="collide", partner=1), _actor()), **rest)
+        Scene(actors=(make_actor(action="collide", partner=1), make_actor()), **rest)
     with pytest.raises(ValueError, match="aspect_ratio"):
-        Scene(actors=(_actor(),), aspect_ratio="3:1", **rest)
+        Scene(actors=(make_actor(),), aspect_ratio="3:1", **rest)

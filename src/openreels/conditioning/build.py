@@ -9,7 +9,6 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from openreels.conditioning.frames import (
-    as_pixels,
     contain,
     cover,
     cover_region,
@@ -37,6 +36,7 @@ from openreels.core.shapes import (
     frames_of_seconds,
     size_for,
 )
+from openreels.media.clip import pixels_of
 
 CONTEXT_S = 1.0
 """Seconds of a clip that its continuation sees; not given by the paper, ours."""
@@ -223,15 +223,15 @@ def still_latent(codec: FrameCodec, picture: Pixels, index: int) -> VideoLatents
 
 
 def _encode(plan: _Plan, codec: FrameCodec, device: str | torch.device) -> Given:
-    black = codec.encode(as_pixels(black_frames(plan.shape)).to(device))
+    black = codec.encode(pixels_of(black_frames(plan.shape).numpy()).to(device))
     pixels = nothing_known(plan.shape) if plan.known is None else plan.known
     known = latent_known(rearrange(pixels, "F H W -> 1 F H W")).to(device)
-    clean = black if plan.clip is None else codec.encode(as_pixels(plan.clip).to(device))
+    clean = black if plan.clip is None else codec.encode(pixels_of(plan.clip.numpy()).to(device))
     imposed = known.clone()
     if plan.stills:
         clean = clean.clone()
     for index, image in plan.stills:
-        picture = as_pixels(rearrange(image, "H W c -> 1 H W c")).to(device)
+        picture = pixels_of(rearrange(image, "H W c -> 1 H W c").numpy()).to(device)
         clean[:, :, index : index + 1] = still_latent(codec, picture, index)
         imposed[:, index] = index == 0
     return Given(latents=given_latents(clean, known, black), known=known, imposed=imposed)

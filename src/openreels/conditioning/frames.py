@@ -3,8 +3,7 @@
 import math
 
 import torch
-from einops import rearrange
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from openreels.core.shapes import ASPECT_RATIOS
@@ -92,8 +91,3 @@ def contain(
     known = torch.zeros(frames.shape[0], height, width, dtype=torch.bool)
     known[:, top : top + inner.shape[1], left : left + inner.shape[2]] = True
     return inner[:, row][:, :, column], known
-
-
-def as_pixels(frames: UInt8[Tensor, "t H W 3"]) -> Float[Tensor, "1 3 t H W"]:
-    """Bytes to a batch of one clip in [-1, 1]."""
-    return rearrange(frames.float() / 127.5 - 1, "t H W c -> 1 c t H W")

@@ -32,7 +32,19 @@ class PlayedClip:
 
 
 def tensors_of(clip: Clip) -> tuple[Float[Tensor, "3 F H W"], Float[Tensor, "2 s"] | None]:
-    """Frames in [-1, 1] and the waveform of a clip."""
+    """Frames in [-1, 1] and the waveform of a clip.
+
+    Args:
+        clip: A clip with frames.
+
+    Returns:
+        The frames, and the sound or None.
+
+    Raises:
+        ValueError: If the clip is sound alone.
+    """
+    if clip.frames is None:
+        raise ValueError("a clip with frames is needed, got sound alone; give a video")
     pixels = pixels_of(clip.frames)[0]
     wave = None if clip.waveform is None else torch.as_tensor(clip.waveform)
     return pixels, wave

@@ -9,6 +9,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 
 class PointwiseConv(nn.Module):
@@ -21,7 +22,7 @@ class PointwiseConv(nn.Module):
     def __init__(self, width_in: int, width_out: int, *, bias: bool = True) -> None:
         super().__init__()
         self.conv = nn.Conv2d(width_in, width_out, 1, bias=bias)
-        self.conv.to(memory_format=torch.channels_last)
+        convert_conv2d_weight_memory_format(self.conv, torch.channels_last)
 
     def forward(self, x: Float[Tensor, "b f h w i"]) -> Float[Tensor, "b f h w o"]:
         """Map every position alone."""
@@ -46,7 +47,7 @@ class CausalConv(nn.Module):
     def __init__(self, width_in: int, width_out: int, *, looks_back: bool = True) -> None:
         super().__init__()
         self.space = nn.Conv2d(width_in, width_out, 3, padding=1)
-        self.space.to(memory_format=torch.channels_last)
+        convert_conv2d_weight_memory_format(self.space, torch.channels_last)
         self.past = PointwiseConv(width_in, width_out, bias=False) if looks_back else None
 
     def forward(

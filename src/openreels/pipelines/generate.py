@@ -14,11 +14,11 @@ from openreels.conditioning.material import gather
 from openreels.core.request import GenerationRequest, validate
 from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.diffusion.solvers import Sample
-from openreels.media.clip import Clip
+from openreels.media.clip import Clip, frames_of
 from openreels.pipelines.components import Components, check_capable
 from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
-from openreels.pipelines.paste import paste_back, to_bytes
+from openreels.pipelines.paste import paste_back
 from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.pipelines.sound import assemble_sound
 
@@ -133,7 +133,7 @@ def assemble(components: Components, conditions: Conditions, latents: Sample) ->
     if latents.video is not None:
         pixels = components.video_vae.decode(latents.video)[0].float().cpu()
         if around.source is None or around.pixel_known is None:
-            frames = to_bytes(pixels)
+            frames = torch.from_numpy(frames_of(pixels[None]))
         else:
             frames = paste_back(pixels, around.source, around.pixel_known)
         parts = [part for part in (around.before, frames, around.after) if part is not None]

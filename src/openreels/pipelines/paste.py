@@ -8,6 +8,8 @@ from einops import rearrange, reduce
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
+from openreels.media.clip import frames_of, pixels_of
+
 FEATHER_PX = 8
 """Width of the seam in pixels; the last touched pixel of the generated side."""
 FEATHER_FRAMES = 8
@@ -22,12 +24,6 @@ SMOOTHING_PX = 17
 """Window over which a step of colour along the seam counts as one colour."""
 LINES_BESIDE = 3
 """Lines of given pixels beside the seam that show how large the source's own steps are."""
-
-
-def to_bytes(pixels: Float[Tensor, "3 F H W"]) -> UInt8[Tensor, "F H W 3"]:
-    """Pixels in [-1, 1] to bytes; the inverse of ``conditioning.frames.as_pixels``."""
-    scaled = ((pixels.float() + 1) * 127.5).round().clamp(0, 255)
-    return rearrange(scaled, "c F H W -> F H W c").to(torch.uint8).contiguous()
 
 
 def paste_back(
@@ -50,19 +46,17 @@ def paste_back(
     Returns:
         Frames that equal the source wherever ``known`` is True.
     """
-    if not known.any():
-        return to_bytes(generated)
     if known.all():
         return source
-    decoded = rearrange((generated.float() + 1) * 127.5, "c F H W -> F c H W")
-    given = rearrange(source.float(), "F H W c -> F c H W")
+    decoded = rearrange(generated.float(), "c F H W -> F c H W")
+    given = rearrange(pixels_of(source.numpy()), "1 c F H W -> F c H W")
     mask = rearrange(known, "F H W -> F 1 H W").to(decoded)
     whole = known.flatten(1).all(1)
     partly = known.flatten(1).any(1) & ~whole
     result = decoded + _seam_in_time(decoded, given, whole)
     if partly.any():
         result[partly] += _seam_in_space(decoded[partly], given[partly], mask[partly])
-    frames = rearrange(result.round().clamp(0, 255), "F c H W -> F H W c").to(torch.uint8)
+    frames = torch.from_numpy(frames_of(rearrange(result, "F c H W -> 1 c F H W")))
     return torch.where(rearrange(known, "F H W -> F H W 1"), source, frames)
 
 
@@ -208,7 +202,7 @@ def _seam_in_time(
             beside = edge + direction
             if not 0 <= beside < count or whole[beside]:
                 continue
-            drift = (colour[edge] - colour[beside]).clamp(-MAX_DRIFT, MAX_DRIFT)
+            drift = (colour[edge] - colour[beside]).clamp(-MAX_DRIFT / 127.5, MAX_DRIFT / 127.5)
             step = target[edge] - colour[edge] + drift
             for distance in range(1, FEATHER_FRAMES + 1):
                 frame = edge + direction * distance

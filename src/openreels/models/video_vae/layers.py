@@ -121,8 +121,8 @@ class Block(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.conv = CausalConv(width, width, looks_back=looks_back)
         self.out = PointwiseConv(width, width)
-        nn.init.zeros_(self.out.conv.weight)
-        nn.init.zeros_(self.out.conv.bias)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, x: Float[Tensor, "b f h w d"], carried: Float[Tensor, "b 1 h w d"] | None = None

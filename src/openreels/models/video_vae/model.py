@@ -51,9 +51,8 @@ class Encoder(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
         self.head = PerKind((width, channels), (width, channels))
-        for conv in (self.head.first.conv, self.head.rest.conv):
-            nn.init.zeros_(conv.weight)
-            nn.init.zeros_(conv.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, frames: Float[Tensor, "b F H W 3"], *, starts: bool
@@ -93,8 +92,8 @@ class Decoder(nn.Module):
         self.upper = nn.ModuleList(Block(upper, looks_back=True) for _ in range(config.upper_depth))
         self.norm = nn.LayerNorm(upper)
         self.head = PointwiseConv(upper, FIRST_VALUES // 4)
-        nn.init.zeros_(self.head.conv.weight)
-        nn.init.zeros_(self.head.conv.bias)
+        for parameter in self.head.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self, latents: Float[Tensor, "b f h w c"], carried: Carried | None = None
