@@ -42,7 +42,7 @@ def test_truth_survives_json_and_renders_the_same():
     "break_it",
     [
         lambda record: record["scene"].pop("place"),
-        lambda record: record["scene"].update(weather="rain"),
+        lambda record: record["scene"].update(weather="hail"),
         lambda record: record["scene"].update(index="7"),
         lambda record: record["scene"]["actors"][0].update(colour="mauve"),
         lambda record: record["scene"]["actors"][0].update(tempo=0.0),

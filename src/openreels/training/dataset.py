@@ -49,7 +49,10 @@ class Dataset(Protocol):
         ...
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
-        """Read samples in fp32, in the order of ``rows``."""
+        """Read samples in fp32, in the order of ``rows``.
+
+        Fields of a scene that are newer than its shard have their defaults.
+        """
         ...
 
 
@@ -103,7 +106,10 @@ class ShardDataset:
             self._shards.append((tensors, lines))
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
-        """Read samples in fp32, in the order of ``rows``."""
+        """Read samples in fp32, in the order of ``rows``.
+
+        Fields of a scene that are newer than its shard have their defaults.
+        """
         places = [self._places[row] for row in rows]
         parts = {
             name: torch.stack([self._shards[shard][0][name][row] for shard, row in places]).float()
@@ -111,7 +117,7 @@ class ShardDataset:
         }
         parts |= {name: parts[name] / 255 for name in TRUTHS}
         scenes = tuple(
-            from_dict(Scene, json.loads(self._shards[shard][1][row])["scene"])
+            from_dict(Scene, json.loads(self._shards[shard][1][row])["scene"], allow_missing=True)
             for shard, row in places
         )
         return LatentBatch(**parts, scenes=scenes)
@@ -144,7 +150,10 @@ class StageDataset:
         """Nothing is ever added."""
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
-        """Read samples in fp32, in the order of ``rows``."""
+        """Read samples in fp32, in the order of ``rows``.
+
+        Fields of a scene that are newer than its shard have their defaults.
+        """
         for row in dict.fromkeys(rows):
             if row not in self._known:
                 index = self._config.start + row
