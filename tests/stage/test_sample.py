@@ -60,7 +60,7 @@ def test_truth_tells_contacts_and_captions():
     scene = sample_scene(0, 3)
     truth = truth_of(scene)
     assert truth.contacts == contacts(scene)
-    assert set(truth.captions) == {"short", "long"}
+    assert set(truth.captions) == {"short", "long", "structured"}
     assert all(truth.captions.values())
 
 
