@@ -85,7 +85,7 @@ def test_limit_and_step():
 
 def test_noise_lies_in_its_band():
     noise = noise_band([generator(0, "a"), generator(0, "b")], 44_100, 1000.0, 4000.0)
-    assert noise.square().mean(1).tolist() == pytest.approx([1, 1], rel=1e-4)
+    assert noise.square().mean(1).tolist() == pytest.approx([1, 1], rel=0.02)
     power = torch.fft.rfft(noise).abs().square().mean(0)
     assert power[800:5000].sum() > 0.95 * power.sum()
     assert torch.corrcoef(noise)[0, 1].abs() < 0.05

@@ -48,8 +48,8 @@ def test_a_strike_starts_at_its_time(instrument, time_s):
 def test_a_bell_has_the_partials_of_a_bell():
     for size in SIZES:
         pitch = pitch_hz("bell", size)
-        heard = peaks_hz(render(strike(0.0, size=size)), 5)
-        assert [hz / pitch for hz in heard] == pytest.approx([0.5, 1, 1.2, 1.5, 2], rel=0.01)
+        heard = peaks_hz(render(strike(0.0, size=size)), 4)
+        assert [hz / pitch for hz in heard] == pytest.approx([0.5, 1, 1.2, 2], rel=0.01)
 
 
 def test_a_drum_falls_to_its_pitch():

@@ -17,6 +17,7 @@ from openreels.core.shapes import SAMPLE_RATE_HZ
 
 _BLOCK = 128
 _EAR_DELAY_S = 0.0004
+_GRAIN = 1024
 _KNEE = 0.8
 _SETTLE_S = 0.018
 
@@ -66,7 +67,7 @@ def ear_onsets(times_s: Sequence[float], x: Sequence[float]) -> Onsets:
 
 
 def add_sounds(
-    mix: Waveform, clips: Sequence[int], first: Int[Tensor, "n 2"], waves: Float[Tensor, "n 2 s"]
+    mix: Waveform, clips: Sequence[int], first: Int[Tensor, "n 2"], waves: Float[Tensor, "n 2 t"]
 ) -> None:
     """Add sounds to the clips that they belong to, in place; what lies outside is not heard.
 
@@ -157,13 +158,14 @@ def noise_band(
         high_hz: Upper edge, at -3 dB.
 
     Returns:
-        Noise that may be played in a loop.
+        Noise; its power is one over the next multiple of 1024 samples, which are quick to filter.
     """
-    white = torch.stack([torch.randn(length, generator=seed) for seed in seeds])
-    hz = torch.fft.rfftfreq(length, 1 / SAMPLE_RATE_HZ).clamp(min=1.0)
+    whole = -(-length // _GRAIN) * _GRAIN
+    white = torch.stack([torch.randn(whole, generator=seed) for seed in seeds])
+    hz = torch.fft.rfftfreq(whole, 1 / SAMPLE_RATE_HZ).clamp(min=1.0)
     shape = (1 + (low_hz / hz) ** 8).rsqrt() * (1 + (hz / high_hz) ** 8).rsqrt()
-    noise = torch.fft.irfft(torch.fft.rfft(white) * shape, length)
-    return noise / noise.square().mean(-1, keepdim=True).sqrt()
+    noise = torch.fft.irfft(torch.fft.rfft(white) * shape, whole)
+    return (noise / noise.square().mean(-1, keepdim=True).sqrt())[:, :length]
 
 
 def check_batch(clips: int, seeds: int, num_samples: int) -> None:

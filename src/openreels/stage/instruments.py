@@ -2,7 +2,7 @@
 
 Both are damped partials, as the impacts of ``stage.sound`` are: those of a church bell, with pairs
 that beat, and those of a round membrane, whose pitch falls, with the noise of its skin. All numbers
-but the ratios of the partials are ours, tuned by ear.
+but the ratios of the partials are ours, tuned by looking at spectrograms.
 """
 
 from collections.abc import Sequence
@@ -134,7 +134,7 @@ def render_strikes(
             items = [strike for _, strike in heard]
             onsets = ear_onsets([s.time_s for s in items], [s.x for s in items])
             draws = [generator(seeds[clip], "strike", s.actor, s.size) for clip, s in heard]
-            waves = (_bells if instrument == "bell" else _drums)(items, onsets, draws)
+            waves = (_bells if instrument == "bell" else _drums)(items, onsets, draws, num_samples)
             gains = torch.tensor([ear_gains(s.x) for s in items])
             gains = gains * torch.tensor([[loudness(s.speed)] for s in items])
             add_sounds(mix, [c for c, _ in heard], onsets.first, waves * gains[..., None])
@@ -154,7 +154,7 @@ def _partials(items: Sequence[Strike]) -> Partials:
 
 
 def _bells(
-    items: Sequence[Strike], onsets: Onsets, draws: Sequence[torch.Generator]
+    items: Sequence[Strike], onsets: Onsets, draws: Sequence[torch.Generator], num_samples: int
 ) -> Float[Tensor, "n 2 s"]:
     """Every partial is a pair some tenths of a hertz apart, which beats."""
     one = _partials(items)
@@ -165,21 +165,26 @@ def _bells(
         one.decay.repeat(1, 2),
         one.phase.repeat(1, 2),
     )
-    length = round(max(ring_s(s.instrument, s.size) for s in items) * SAMPLE_RATE_HZ)
+    length = _length(items, num_samples)
     return _shaped(ring(pair, onsets.offset, length), items, onsets)
 
 
 def _drums(
-    items: Sequence[Strike], onsets: Onsets, draws: Sequence[torch.Generator]
+    items: Sequence[Strike], onsets: Onsets, draws: Sequence[torch.Generator], num_samples: int
 ) -> Float[Tensor, "n 2 s"]:
-    length = round(max(ring_s(s.instrument, s.size) for s in items) * SAMPLE_RATE_HZ)
+    length = _length(items, num_samples)
     wave = glide(_partials(items), onsets.offset, length, _DROP)
-    brief = round(_SKIN_S * SAMPLE_RATE_HZ)
+    brief = min(length, round(_SKIN_S * SAMPLE_RATE_HZ))
     time = (torch.arange(brief) + onsets.offset[..., None]) / SAMPLE_RATE_HZ
     skin = noise_band(draws, brief, 180.0, 3_200.0)[:, None] * torch.exp(-time / _SKIN_DECAY_S)
     speed = torch.tensor([s.speed for s in items])[:, None, None]
     wave[..., :brief] += (0.05 + 0.1 * speed) * skin * (1 - time / _SKIN_S).clamp(min=0)
     return _shaped(wave, items, onsets)
+
+
+def _length(items: Sequence[Strike], num_samples: int) -> int:
+    longest = max(ring_s(s.instrument, s.size) for s in items)
+    return min(num_samples, round(longest * SAMPLE_RATE_HZ))
 
 
 def _shaped(
