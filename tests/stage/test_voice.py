@@ -56,7 +56,7 @@ def test_sung_notes_have_the_asked_pitch(voice):
         held = wave.sum(0)[round(0.36 * SECOND) : round(0.8 * SECOND)]
         want = midi_hz(note)
         cents = 1200 * math.log2(pitch_of(held, want / 1.5, want * 1.5) / want)
-        assert abs(cents) < 12
+        assert abs(cents) < 6
 
 
 @pytest.mark.parametrize("vowel", VOWELS)
