@@ -1,7 +1,7 @@
 """The structured caption: a scene in the prompt language, with handles and tags.
 
-The tags are those of section 5 of the fact sheet (``<text> <sfx> <dialogue> <singing> <bgm>
-<voice_ref>``); a caption holds only spans of what the scene has.
+The tags are the paper's and the product's (``<text> <sfx> <dialogue> <singing> <bgm> <voice_ref>``); a
+caption holds only spans of what the scene has.
 """
 
 from typing import Literal, TypeAlias

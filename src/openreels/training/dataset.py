@@ -49,10 +49,7 @@ class Dataset(Protocol):
         ...
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
-        """Read samples in fp32, in the order of ``rows``.
-
-        Fields of a scene that are newer than its shard have their defaults.
-        """
+        """Read samples in fp32, in the order of ``rows``."""
         ...
 
 
@@ -150,10 +147,7 @@ class StageDataset:
         """Nothing is ever added."""
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
-        """Read samples in fp32, in the order of ``rows``.
-
-        Fields of a scene that are newer than its shard have their defaults.
-        """
+        """Read samples in fp32, in the order of ``rows``."""
         for row in dict.fromkeys(rows):
             if row not in self._known:
                 index = self._config.start + row
