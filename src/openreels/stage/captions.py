@@ -22,6 +22,7 @@ _Form: TypeAlias = Literal["finite", "gerund", "bare"]
 HELD_OUT_SEED = 987_654_321
 """Seed of the world from which the evaluation prompts are drawn; never used for training."""
 
+_SLOTS: tuple[str, ...] = ("place", "time", "timesent", "camera")
 _LONG = (
     "{place} {time}, {finite}. {camera}.",
     "{finite} {place} {time}. {camera}.",
@@ -220,7 +221,7 @@ class _Writer:
         """Fill the frame."""
         form: _Form = next(form for form in ("finite", "gerund", "bare") if form in self.frame)
         scene, said = self.scene, set[str]()
-        slots = dict.fromkeys(("place", "time", "timesent", "camera"), "")
+        slots = dict.fromkeys(_SLOTS, "")
         slots[form] = self._actors(form)
         if self._chance("place"):
             slots["place"] = self._pick(lexicon.PLACE_PHRASES[scene.place])

@@ -6,7 +6,7 @@ from random import Random
 
 from openreels.stage import lexicon, lexicon_looks
 from openreels.stage.lexicon import Words
-from openreels.stage.scene import LOGOS, Overlay, Scene, Shot, Weather
+from openreels.stage.scene import LOGOS, Logo, Overlay, Scene, Shot, Weather
 
 _TITLED = ("{title}: {text}", "{title}. {text}")
 _TITLED_HELD_OUT = ("presented as {title}: {text}", "{title}, in which {text}")
@@ -89,7 +89,8 @@ class LookWriter:
         """Say one overlay, its words in quotes."""
         text = overlay.text
         if overlay.kind == "logo":
-            text = self.pick(lexicon_looks.LOGO_WORDS[next(n for n in LOGOS if n == text)])
+            logo: Logo = next(name for name in LOGOS if name == text)
+            text = self.pick(lexicon_looks.LOGO_WORDS[logo])
         sentence = self.pick(lexicon_looks.OVERLAY_SENTENCES[overlay.kind])
         spot = self.pick(lexicon_looks.SPOT_PHRASES[overlay.spot])
         sentence = sentence.format(text=text, spot=spot)

@@ -1,7 +1,7 @@
 """The structured caption: a scene in the prompt language, with handles and tags.
 
-The tags are the paper's and the product's (``<text> <sfx> <dialogue> <singing> <bgm> <voice_ref>``); a
-caption holds only spans of what the scene has.
+The tags are the paper's and the product's: ``<text> <sfx> <dialogue> <singing> <bgm> <voice_ref>``.
+A caption holds only spans of what the scene has.
 """
 
 from typing import Literal, TypeAlias

@@ -167,7 +167,7 @@ def sample_edit(scene: Scene, number: int, kind: EditKind | None = None) -> Edit
         ValueError: If the scene does not allow an edit of that kind.
     """
     dice, possible = _Dice(scene, number), possible_edits(scene)
-    drawn = dice.one(possible)
+    drawn: EditKind = dice.one(possible)
     kind = kind or drawn
     if kind not in possible:
         raise ValueError(

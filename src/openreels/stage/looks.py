@@ -153,11 +153,12 @@ def _overlays(scene: Scene, settings: LookSettings) -> tuple[Overlay, ...]:
 
 def _spots(kind: OverlayKind, free: set[Spot]) -> list[Spot]:
     """Where an overlay of a kind may go, given the corners that are free."""
-    corners = [spot for spot in _CORNERS if spot in free]
+    corners: list[Spot] = [spot for spot in _CORNERS if spot in free]
     if kind in {"watermark", "logo"}:
         return corners
     edges: tuple[Spot, ...] = ("top", "bottom") if kind == "words" else ("bottom",)
-    return [edge for edge in edges if f"{edge} left" in corners and f"{edge} right" in corners]
+    found: list[Spot] = [e for e in edges if {f"{e} left", f"{e} right"} <= set(corners)]
+    return found
 
 
 def _shots(scene: Scene, dice: _Dice, places: tuple[Place, ...]) -> tuple[Shot, ...]:
@@ -170,10 +171,11 @@ def _shots(scene: Scene, dice: _Dice, places: tuple[Place, ...]) -> tuple[Shot, 
         round((mark + (k + 1) * SHORTEST_SHOT_S) / CUT_GRID_S) * CUT_GRID_S
         for k, mark in enumerate(marks)
     ]
-    ends, shots, last = (*starts[1:], scene.duration_s), list[Shot](), scene.place
+    ends, shots = (*starts[1:], scene.duration_s), list[Shot]()
+    last: Place = scene.place
     outdoors = scene.weather != "clear"
     for start, end in zip(starts, ends, strict=True):
-        others = [p for p in places if p != last and (p in OUTDOORS or not outdoors)]
+        others: list[Place] = [p for p in places if p != last and (p in OUTDOORS or not outdoors)]
         last = others[dice.below(len(others))] if others else last
         draw, move = dice.uniform(), CAMERAS[dice.below(len(CAMERAS))]
         close = close_up(scene, 0, (start, end)) if draw < 0.6 else None
