@@ -14,24 +14,33 @@ from einops import rearrange
 from PIL import Image, ImageDraw, ImageFont
 
 from openreels.core.shapes import SAMPLE_RATE_HZ, ClipShape
+from openreels.stage.captions_edits import instruction
+from openreels.stage.edits import EDITS, Edit, change_mask, possible_edits, sample_edit
+from openreels.stage.looks import close_up
 from openreels.stage.physics import contacts
 from openreels.stage.render import render_masks, render_video
 from openreels.stage.scene import (
     ACTIONS,
     COLOURS,
+    EXPRESSIONS,
     MATERIALS,
     PLACES,
     SHAPES,
     SIZES,
+    STYLES,
     TIMES_OF_DAY,
     Actor,
+    Face,
+    Overlay,
     Scene,
+    Shot,
 )
 from openreels.stage.sound import render_audio
 from openreels.stage.world import WorldSettings, sample_scene
 
 STILL = ClipShape(num_frames=1, height=128, width=128)
 CLIP = ClipShape(num_frames=25, height=96, width=96)
+SMALL = ClipShape(num_frames=5, height=64, width=64, fps=4)
 LABEL_PX = 15
 EMPTY = WorldSettings(actor_odds=(1.0, 0.0, 0.0), cameras=("static",), duration_s=1.5)
 
@@ -166,6 +175,106 @@ def truth_sheet(path: Path) -> None:
     sheet(rows, path)
 
 
+def enlarged(picture: Image.Image) -> Image.Image:
+    """A picture at twice its size, pixel by pixel."""
+    size = (2 * picture.width, 2 * picture.height)
+    return picture.resize(size, Image.Resampling.NEAREST)
+
+
+def looks_sheet(path: Path) -> None:
+    """Weather, styles, faces, overlays and a scene of three shots, at the model's own size."""
+    star = {"shape": "star", "colour": "yellow", "size": "medium"}
+    rows: list[list[tuple[Image.Image, str]]] = []
+    scenes = [
+        (subject(**star, place=place, weather=weather), f"{weather}, {place}")
+        for weather in ("rain", "snow")
+        for place in ("meadow", "street", "desert")
+    ]
+    rows.append(drawn(scenes))
+    scenes = [
+        (subject(colour="red", shape=shape, place=place, style=style), style)
+        for style in STYLES[1:]
+        for shape, place in (("ball", "meadow"), ("star", "street"))
+    ]
+    rows.append(drawn(scenes))
+    scenes = [
+        (subject(shape=shape, colour=colour, face=Face(expression=expression)), expression)
+        for expression, shape, colour in zip(
+            EXPRESSIONS, SHAPES, ("cyan", "red", "yellow", "pink"), strict=False
+        )
+    ]
+    talking = Face(expression="neutral", mouth=((0.0, 0.9), (1.0, 0.4)))
+    scenes += [(subject(colour="green", face=talking), "mouth open")]
+    scenes += [
+        (subject(colour="orange", action="roll", height=0.6, face=Face(expression="happy")), "roll")
+    ]
+    rows.append(drawn(scenes))
+    overlays = (
+        Overlay(kind="words", text="HELLO", spot="top"),
+        Overlay(kind="subtitle", text="LOOK AT ME", spot="bottom"),
+        Overlay(kind="watermark", text="SAMPLE", spot="bottom right"),
+        Overlay(kind="logo", text="heart", spot="top left"),
+        Overlay(kind="logo", text="crown", spot="top right"),
+        Overlay(kind="logo", text="bolt", spot="bottom left"),
+    )
+    rows.append(
+        drawn([
+            (subject(place=place, overlays=(overlay,)), overlay.kind)
+            for overlay, place in zip(overlays, PLACES, strict=True)
+        ])
+    )
+    rows.append(shots_row())
+    sheet(rows, path)
+
+
+def drawn(scenes: Sequence[tuple[Scene, str]]) -> list[tuple[Image.Image, str]]:
+    """A row of first frames with their labels."""
+    still = ClipShape(num_frames=1, height=64, width=64)
+    clips = pictures([scene for scene, _ in scenes], still)
+    return [(enlarged(clip[0]), label) for clip, (_, label) in zip(clips, scenes, strict=True)]
+
+
+def shots_row() -> list[tuple[Image.Image, str]]:
+    """Frames of a scene with two cuts."""
+    face = Face(expression="surprised")
+    scene = subject(shape="star", colour="yellow", action="jump", size="medium", face=face)
+    actor = replace(scene.actors[0], height=0.2, phase_s=0.1)
+    scene = replace(scene, actors=(actor,), duration_s=1.5)
+    zoom, x, y = close_up(scene, 0, (0.5, 1.0)) or (1.0, 0.0, 0.0)
+    near = Shot(start_s=0.5, place="beach", camera="static", focus=0, zoom=zoom, x=x, y=y)
+    scene = replace(scene, shots=(near, Shot(start_s=1.0, place="street", camera="pan right")))
+    clip = pictures([scene], ClipShape(num_frames=9, height=64, width=64, fps=6))[0]
+    return [(enlarged(clip[i]), f"{i / 6:.2f} s") for i in (1, 2, 3, 5, 6, 8)]
+
+
+def edits_sheet(path: Path) -> None:
+    """One edit of each kind: before, after, and the mask of what changed."""
+    settings = WorldSettings(
+        weather_share=0.2, face_share=0.6, words_share=0.3, subtitle_share=0.3, logo_share=0.4,
+        duration_s=1.0,
+    )  # fmt: skip
+    cells, wanted = list[list[tuple[Image.Image, str]]](), list(EDITS)
+    for index in range(1000):
+        scene = sample_scene(21, index, settings=settings)
+        kind = next((kind for kind in wanted if kind in possible_edits(scene)), None)
+        if kind is not None:
+            wanted.remove(kind)
+            cells.append(edit_row(sample_edit(scene, 1, kind)))
+    rows = [[part for cell in cells[i : i + 2] for part in cell] for i in range(0, len(cells), 2)]
+    sheet(rows, path)
+
+
+def edit_row(edit: Edit) -> list[tuple[Image.Image, str]]:
+    """The pictures of one edit."""
+    before, after = pictures([edit.source, edit.target], SMALL)
+    mask = (change_mask(edit, SMALL)[2].numpy() * 200).astype(np.uint8)
+    return [
+        (enlarged(before[2]), edit.kind),
+        (enlarged(after[2]), instruction(edit, 0)[:44]),
+        (enlarged(Image.fromarray(mask).convert("RGB")), ""),
+    ]
+
+
 def main() -> None:
     """Draw all sheets."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -176,6 +285,8 @@ def main() -> None:
     places_sheet(folder / "stage-places.png")
     actions_sheet(folder / "stage-actions.png")
     truth_sheet(folder / "stage-truth.png")
+    looks_sheet(folder / "stage-looks.png")
+    edits_sheet(folder / "stage-edits.png")
 
 
 if __name__ == "__main__":

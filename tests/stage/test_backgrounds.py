@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from openreels.stage.backgrounds import FAR_PARALLAX, HORIZON, background
+from openreels.stage.camera import View
 from openreels.stage.geometry import floor_y, half_size
 from openreels.stage.scene import PLACES, TIMES_OF_DAY
 from openreels.stage.world import sample_scene
 
 SIDE = 64
-STILL = (torch.zeros(1), torch.ones(1))
+STILL = View(x=torch.zeros(1), y=torch.zeros(1), zoom=torch.ones(1))
 
 
 def _scene(**changes):
@@ -63,11 +64,13 @@ def test_scenes_of_a_place_vary_and_actors_change_nothing():
 
 def test_frames_of_a_moving_camera_are_those_painted_alone():
     scene = _scene(place="street")
-    look = (torch.tensor([-0.2, 0.0, 0.2]), torch.tensor([1.0, 1.1, 1.25]))
+    x, y, zoom = torch.tensor([[-0.2, 0.0, 0.2], [0.0, 0.1, -0.2], [1.0, 1.1, 1.25]])
+    look = View(x=x, y=y, zoom=zoom)
     film = _paint(scene, look)
     assert film.shape == (3, 3, SIDE, SIDE)
     for frame in range(3):
-        alone = _paint(scene, (look[0][frame : frame + 1], look[1][frame : frame + 1]))
+        part = slice(frame, frame + 1)
+        alone = _paint(scene, View(x=x[part], y=y[part], zoom=zoom[part]))
         torch.testing.assert_close(film[frame], alone[0], rtol=0, atol=1e-6)
 
 
@@ -75,7 +78,7 @@ def test_the_distance_follows_a_pan_by_its_share():
     scene = _scene(place="theatre", time_of_day="day")  # folds and valance hang in the distance
     x, y = _axes(scene)
     step = float(x[1] - x[0])
-    pan = (torch.tensor([4 * step / FAR_PARALLAX]), torch.ones(1))
+    pan = replace(STILL, x=torch.tensor([4 * step / FAR_PARALLAX]))
     moved, still = background(scene, x, y, pan), background(scene, x, y, STILL)
     above = y > floor_y(scene) + HORIZON + 0.1
     torch.testing.assert_close(moved[..., above, :-4], still[..., above, 4:], rtol=0, atol=1e-4)

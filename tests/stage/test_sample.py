@@ -42,7 +42,7 @@ def test_truth_survives_json_and_renders_the_same():
     "break_it",
     [
         lambda record: record["scene"].pop("place"),
-        lambda record: record["scene"].update(weather="rain"),
+        lambda record: record["scene"].update(weather="hail"),
         lambda record: record["scene"].update(index="7"),
         lambda record: record["scene"]["actors"][0].update(colour="mauve"),
         lambda record: record["scene"]["actors"][0].update(tempo=0.0),
@@ -60,7 +60,7 @@ def test_truth_tells_contacts_and_captions():
     scene = sample_scene(0, 3)
     truth = truth_of(scene)
     assert truth.contacts == contacts(scene)
-    assert set(truth.captions) == {"short", "long"}
+    assert set(truth.captions) == {"short", "long", "structured"}
     assert all(truth.captions.values())
 
 

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -40,6 +41,21 @@ def test_folders_without_shards_or_with_lost_records_are_refused(data_root, tmp_
     (folder / "shard-00001.jsonl").write_text("{}\n")
     with pytest.raises(ValueError, match="3 samples but 1 records"):
         ShardDataset(folder)
+
+
+def test_shards_older_than_the_looks_of_scenes_are_read(data_root, tmp_path):
+    folder = tmp_path / "bucket"
+    shutil.copytree(data_root / "bucket", folder)
+    for path in folder.glob("*.jsonl"):
+        records = [json.loads(line) for line in path.read_text().splitlines()]
+        for record in records:
+            for name in ("weather", "style", "overlays", "shots"):
+                del record["scene"][name]
+            for actor in record["scene"]["actors"]:
+                del actor["face"]
+        path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    scenes = ShardDataset(folder).read([0, 5]).scenes
+    assert scenes == ShardDataset(data_root / "bucket").read([0, 5]).scenes
 
 
 def test_scenes_on_the_fly_equal_those_encoded_before(encoders, bucket_config):

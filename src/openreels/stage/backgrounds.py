@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from openreels.core.seeding import generator
+from openreels.stage.camera import View
 from openreels.stage.geometry import floor_y, half_size
 from openreels.stage.paint import Colour3, mix, rgb, scaled, step
 from openreels.stage.scene import Place, Scene, TimeOfDay
+from openreels.stage.weather import overcast
 
 HORIZON = 0.34
 """Height of the horizon above the front lane's floor."""
@@ -229,19 +231,19 @@ _PAINTERS: dict[Place, Callable[[Ground, Light], Tensor]] = {
 }
 
 
-def background(scene: Scene, x: Tensor, y: Tensor, look: tuple[Tensor, Tensor]) -> Tensor:
+def background(scene: Scene, x: Tensor, y: Tensor, look: View) -> Tensor:
     """Paint the place of a scene.
 
     Args:
-        scene: The scene; its place, light and textures are used.
+        scene: The scene; its place, light, weather and textures are used.
         x: Picture x of the columns in stage units before the camera, shape ``(W,)``.
         y: Picture y of the rows, shape ``(H,)``.
-        look: Camera x and magnification a frame, each of shape ``(f,)``.
+        look: Where the camera looks in each frame.
 
     Returns:
         Colours in [0, 1], shape ``(f, 3, H, W)``.
     """
-    camera_x, zoom = (value.view(-1, 1, 1, 1) for value in look)
+    camera_x, camera_y, zoom = (v.view(-1, 1, 1, 1) for v in (look.x, look.y, look.zoom))
     half_width, half_height = half_size(scene.aspect_ratio)
     horizon = floor_y(scene) + HORIZON
     draws = torch.rand(8, generator=generator(scene.seed, "place", scene.index))
@@ -249,11 +251,13 @@ def background(scene: Scene, x: Tensor, y: Tensor, look: tuple[Tensor, Tensor]) 
     at = Ground(
         far=columns + FAR_PARALLAX * camera_x,
         near=columns + camera_x,
-        up=y.view(1, 1, -1, 1) / zoom - horizon,
+        up=y.view(1, 1, -1, 1) / zoom + camera_y - horizon,
         soft=1.5 * (x[1] - x[0]) / zoom,
         top=half_height - horizon,
         left=half_width,
         dice=tuple(draws.tolist()),
     )
     image = _PAINTERS[scene.place](at, LIGHTS[scene.time_of_day])
+    if scene.weather != "clear":
+        image = overcast(image, scene, at.up, at.soft)
     return image.expand(zoom.shape[0], 3, len(y), len(x))

@@ -10,17 +10,21 @@ from typing import Literal, TypeAlias
 
 from openreels.core.seeding import derive_seed
 from openreels.stage import lexicon
+from openreels.stage.captions_looks import LookWriter, fitting
+from openreels.stage.captions_structured import said_by_structured, structured
 from openreels.stage.lexicon import Words
 from openreels.stage.scene import Actor, Scene
+from openreels.stage.tidy import tidied
 from openreels.stage.world import sample_scene
 
-Tier: TypeAlias = Literal["short", "long"]
-"""How much a caption tells: subject, colour and action only, or nearly everything."""
+Tier: TypeAlias = Literal["short", "long", "structured"]
+"""How much a caption tells: subject, colour and action only; nearly everything; or everything."""
 _Form: TypeAlias = Literal["finite", "gerund", "bare"]
 
 HELD_OUT_SEED = 987_654_321
 """Seed of the world from which the evaluation prompts are drawn; never used for training."""
 
+_SLOTS: tuple[str, ...] = ("place", "time", "timesent", "camera")
 _LONG = (
     "{place} {time}, {finite}. {camera}.",
     "{finite} {place} {time}. {camera}.",
@@ -78,6 +82,7 @@ _ODDS: dict[Tier, dict[str, float]] = {
         "camera": 0.9,
     },
     "short": {"material": 0.3},
+    "structured": {},
 }
 _QUIET_ODDS = 0.4
 """Share of the odds that remains for what goes without saying: medium size, static camera."""
@@ -97,7 +102,7 @@ class Description:
     """For each of ``order``: which of shape, colour, material, size, action, side, direction
     are said."""
     stated_scene: frozenset[str]
-    """Which of place, time_of_day, camera are said."""
+    """Which of place, time_of_day, camera, weather, style, cuts and kinds of overlays are said."""
 
 
 def caption(
@@ -113,7 +118,8 @@ def caption(
     Args:
         scene: What to describe. All that is said is true of it.
         variant: Which paraphrase; any integer.
-        tier: ``short`` gives colour, shape and action of each actor; ``long`` nearly everything.
+        tier: ``short`` gives colour, shape and action of each actor; ``long`` nearly everything;
+            ``structured`` everything, in the prompt language.
         held_out: True uses only sentences that no training caption contains: other sentence
             frames, or synonyms in frames from which they are kept out.
         rare_words: True uses the synonyms that training never shows, for evaluation.
@@ -149,26 +155,28 @@ def describe(
     """
     if tier not in _ODDS:
         raise ValueError(f"tier must be one of {tuple(_ODDS)}, got {tier!r}; use 'long'")
-    rng = Random(
-        derive_seed(scene.seed, "caption", scene.index, variant, tier, held_out, rare_words)
-    )
+    draws = (scene.index, variant, tier, held_out, rare_words)
+    rng = Random(derive_seed(scene.seed, "caption", *draws))
+    looks = Random(derive_seed(scene.seed, "caption looks", *draws))
+    extra = LookWriter(scene, looks, held_out=held_out, rare=rare_words)
+    if tier == "structured":
+        order, (actor, whole) = tuple(range(len(scene.actors))), said_by_structured(scene)
+        stated = (actor,) * len(order)
+        return Description(text=structured(extra), order=order, stated=stated, stated_scene=whole)
     long = tier == "long"
     marked = _LONG_MARKED if long else _SHORT_MARKED
     if held_out and not rare_words and rng.random() < 1 / 3:
-        writer = _Writer(scene, rng, tier, frame=rng.choice(marked), reserved="only")
+        writer = _Writer(scene, rng, tier, extra, frame=rng.choice(marked), reserved="only")
         description = writer.write()
         if writer.used_reserved:
             return description
-    if held_out:
-        frame = rng.choice(_LONG_HELD_OUT if long else _SHORT_HELD_OUT)
-        writer = _Writer(scene, rng, tier, frame=frame, reserved="any", rare=rare_words)
-    else:
-        frame = rng.choice((_LONG if long else _SHORT) + marked)
-        writer = _Writer(
-            scene, rng, tier, frame=frame, reserved="never" if frame in marked else "any",
-            rare=rare_words,
-        )  # fmt: skip
-    return writer.write()
+        extra = LookWriter(scene, looks, held_out=held_out, rare=rare_words)
+    frames = _LONG_HELD_OUT if long else _SHORT_HELD_OUT
+    if not held_out:
+        frames = (_LONG if long else _SHORT) + marked
+    frame = rng.choice(frames)
+    guard = "never" if frame in marked and not held_out else "any"
+    return _Writer(scene, rng, tier, extra, frame, guard, rare_words).write()
 
 
 def held_out_prompts(count: int) -> list[tuple[str, Scene]]:
@@ -216,6 +224,7 @@ class _Writer:
     scene: Scene
     rng: Random
     tier: Tier
+    extra: LookWriter
     frame: str
     reserved: Literal["never", "only", "any"]
     rare: bool = False
@@ -226,20 +235,28 @@ class _Writer:
         """Fill the frame."""
         form: _Form = next(form for form in ("finite", "gerund", "bare") if form in self.frame)
         scene, said = self.scene, set[str]()
-        slots: dict[str, str] = dict.fromkeys(("place", "time", "timesent", "camera"), "")
+        slots: dict[str, str] = dict.fromkeys(_SLOTS, "")
         slots[form] = self._actors(form)
         if self._chance("place"):
             slots["place"] = self._pick(lexicon.PLACE_PHRASES[scene.place])
             said.add("place")
+        if self.tier == "long":
+            slots["place"] = f"{slots['place']} {self.extra.weather()}"
         if self._chance("time"):
-            slots["time"] = self._pick(lexicon.TIME_PHRASES[scene.time_of_day])
-            slots["timesent"] = self._pick(lexicon.TIME_SENTENCES[scene.time_of_day])
+            for slot, table in (
+                ("time", lexicon.TIME_PHRASES),
+                ("timesent", lexicon.TIME_SENTENCES),
+            ):
+                slots[slot] = self._pick(fitting(table[scene.time_of_day], scene.weather))
             said.add("time_of_day")
         if self._chance("camera", quiet=scene.camera == "static"):
             slots["camera"] = self._pick(lexicon.CAMERA_SENTENCES[scene.camera])
             said.add("camera")
+        text = self.frame.format_map(slots)
+        if self.tier == "long":
+            text, said = self.extra.dress(text), said | self.extra.said
         return Description(
-            text=_tidy(self.frame.format_map(slots)),
+            text=tidied(text),
             order=tuple(self.stated),
             stated=tuple(frozenset(names) for names in self.stated.values()),
             stated_scene=frozenset(said),
@@ -345,7 +362,7 @@ class _Writer:
             material=self._material(actor, lexicon.MATERIAL_ADJECTIVES, wanted=has_material),
             noun=self._material(actor, lexicon.MATERIAL_NOUNS, wanted=has_material),
         )
-        text = " ".join(text.split())
+        text = " ".join([*text.split(), self.extra.face(index)]).strip()
         return text if form == "bare" else f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
 
     def _material(self, actor: Actor, table: lexicon.MaterialTable, *, wanted: bool) -> str:
@@ -380,17 +397,3 @@ def _fits(phrase: str, *, has_size: bool, has_material: bool) -> bool:
         return False
     needs_size = "in size" in phrase or "quite" in phrase or "is {size}" in phrase
     return has_size or not needs_size
-
-
-_SPACES = re.compile(r"\s+")
-_BEFORE_STOP = re.compile(r"\s+(?=[,.;:])")
-_STOPS = re.compile(r"[,;:.](?:\s*[,;:.])+")
-_STARTS = re.compile(r"(?:^|(?<=\. ))[a-z]")
-
-
-def _tidy(text: str) -> str:
-    """Mend spaces, doubled stops and capitals left by parts that were not said."""
-    text = _BEFORE_STOP.sub("", _SPACES.sub(" ", text))
-    text = _STOPS.sub(lambda run: "." if "." in run[0] else run[0][0], text)
-    text = text.strip(" ,;:.") + ("." if text.rstrip().endswith(".") else "")
-    return _STARTS.sub(lambda start: start[0].upper(), text)

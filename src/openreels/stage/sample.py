@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from openreels.core.arrays import Pixels, Waveform
 from openreels.core.seeding import derive_seed
 from openreels.core.shapes import ASPECT_RATIOS, SAMPLES_PER_TOKEN, ClipShape
-from openreels.stage.captions import caption
+from openreels.stage.captions import Tier, caption
 from openreels.stage.physics import contacts
 from openreels.stage.render import render_video
 from openreels.stage.scene import Scene, Truth
@@ -35,7 +35,8 @@ class StageBatch:
 
 def truth_of(scene: Scene) -> Truth:
     """Collect what is true of a scene: its contacts and one caption a tier."""
-    captions = {"short": caption(scene, 0, tier="short"), "long": caption(scene, 0, tier="long")}
+    tiers: tuple[Tier, ...] = ("short", "long", "structured")
+    captions = {tier: caption(scene, 0, tier=tier) for tier in tiers}
     return Truth(scene=scene, contacts=contacts(scene), captions=captions)
 
 

@@ -1,6 +1,8 @@
 """The words of the Stage world and the records that describe a scene and its events."""
 
+import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
 from openreels.core.shapes import ASPECT_RATIOS, MAX_DURATION_S
@@ -13,6 +15,12 @@ Action = Literal["bounce", "roll", "jump", "spin", "swing", "collide"]
 Place = Literal["meadow", "beach", "desert", "room", "theatre", "street"]
 TimeOfDay = Literal["day", "dusk", "night"]
 Camera = Literal["static", "pan left", "pan right", "zoom in", "zoom out"]
+Weather = Literal["clear", "rain", "snow"]
+Style = Literal["plain", "paper-cut", "mosaic", "sketch"]
+Expression = Literal["neutral", "happy", "sad", "surprised"]
+OverlayKind = Literal["words", "watermark", "subtitle", "logo"]
+Spot = Literal["top", "bottom", "top left", "top right", "bottom left", "bottom right"]
+Logo = Literal["heart", "crown", "bolt", "arrow"]
 Direction = Literal["left", "right"]
 Side = Literal["left", "middle", "right"]
 Surface = Literal["floor", "wall", "post", "actor"]
@@ -25,6 +33,13 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 PLACES: tuple[Place, ...] = get_args(Place)
 TIMES_OF_DAY: tuple[TimeOfDay, ...] = get_args(TimeOfDay)
 CAMERAS: tuple[Camera, ...] = get_args(Camera)
+WEATHERS: tuple[Weather, ...] = get_args(Weather)
+STYLES: tuple[Style, ...] = get_args(Style)
+EXPRESSIONS: tuple[Expression, ...] = get_args(Expression)
+OVERLAYS: tuple[OverlayKind, ...] = get_args(OverlayKind)
+LOGOS: tuple[Logo, ...] = get_args(Logo)
+OUTDOORS: tuple[Place, ...] = ("meadow", "beach", "desert", "street")
+"""Places where rain and snow fall."""
 
 MAX_ACTORS = 4
 """Most actors of one scene."""
@@ -35,6 +50,88 @@ _STRICT: dict[str, object] = {"extra": "forbid", "strict": True}
 def _check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ValueError(f"{name} must be in [{low:g}, {high:g}], got {value}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Face:
+    """Eyes and a mouth on an actor.
+
+    Raises:
+        ValueError: If the keys of the mouth are not in order of time or open outside of [0, 1].
+    """
+
+    expression: Expression
+    """What the face shows."""
+    mouth: tuple[tuple[float, float], ...] = ()
+    """Keys ``(time_s, opening in [0, 1])`` joined by straight lines; none leaves it at rest."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    def __post_init__(self) -> None:
+        for _, opened in self.mouth:
+            _check_range("an opening of the mouth", opened, 0.0, 1.0)
+        times = [time for time, _ in self.mouth]
+        if any(late <= early for early, late in pairwise(times)):
+            raise ValueError(f"keys of the mouth must be in order of time, got times {times}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overlay:
+    """Something drawn over the picture, which the camera does not move.
+
+    Raises:
+        ValueError: If the text cannot be drawn or is too long, or a logo is unknown.
+    """
+
+    kind: OverlayKind
+    """Big words, a faint watermark, a subtitle on a dark bar, or a logo."""
+    text: str
+    """Capital letters, digits and spaces; for a logo which one."""
+    spot: Spot
+    """Where in the picture."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    def __post_init__(self) -> None:
+        if self.kind == "logo":
+            if self.text not in LOGOS:
+                raise ValueError(f"a logo must be one of {', '.join(LOGOS)}, got {self.text!r}")
+            return
+        most = 5 if self.kind == "words" else 10
+        if not re.fullmatch(rf"[A-Z0-9 ]{{1,{most}}}", self.text):
+            raise ValueError(
+                f"the text of {self.kind} must be 1 to {most} capital letters, digits and spaces, "
+                f"got {self.text!r}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shot:
+    """What a hard cut changes: the place and the camera; the actors go on.
+
+    Raises:
+        ValueError: If the magnification is out of range.
+    """
+
+    start_s: float
+    """Time of the cut; the first frame at or after it shows the new shot."""
+    place: Place
+    """Background of the shot."""
+    camera: Camera
+    """Camera move, which lasts the whole shot."""
+    focus: int | None = None
+    """Index of the actor of a close-up; none for a wide shot."""
+    zoom: float = 1.0
+    """Magnification on top of the camera move, in [1, 4]."""
+    x: float = 0.0
+    """Stage x of the middle of the picture."""
+    y: float = 0.0
+    """Stage y of the middle of the picture."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    def __post_init__(self) -> None:
+        _check_range("zoom", self.zoom, 1.0, 4.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +166,8 @@ class Actor:
     (swing), or start distance in stage units (roll, collide)."""
     partner: int | None = None
     """Index of the other actor of a collision."""
+    face: Face | None = None
+    """Eyes and a mouth, if it has any."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -94,8 +193,8 @@ class Scene:
     """A whole scene: everything that decides frames, sound, captions and truth.
 
     Raises:
-        ValueError: If there is no actor, partners do not name each other, or the ratio or the
-            length is unknown.
+        ValueError: If there is no actor, partners do not name each other, the ratio or the length
+            is unknown, it rains or snows indoors, or a cut is out of order.
     """
 
     seed: int
@@ -114,6 +213,14 @@ class Scene:
     """Width to height, a key of ``core.shapes.ASPECT_RATIOS``."""
     duration_s: float = 2.0
     """Length in seconds, in [0.25, 15]."""
+    weather: Weather = "clear"
+    """What falls; anything but ``clear`` needs a place outdoors."""
+    style: Style = "plain"
+    """How the picture is made."""
+    overlays: tuple[Overlay, ...] = ()
+    """What is drawn over the picture, the last on top."""
+    shots: tuple[Shot, ...] = ()
+    """What each hard cut changes, in order of time; ``place`` and ``camera`` are the first shot."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -124,6 +231,13 @@ class Scene:
             known = ", ".join(ASPECT_RATIOS)
             raise ValueError(f"aspect_ratio must be one of {known}, got {self.aspect_ratio!r}")
         _check_range("duration_s", self.duration_s, 0.25, MAX_DURATION_S)
+        places = (self.place, *(shot.place for shot in self.shots))
+        if self.weather != "clear" and not set(places) <= set(OUTDOORS):
+            raise ValueError(
+                f"rain and snow fall outdoors, got {self.weather} and places {places}; "
+                f"choose among {', '.join(OUTDOORS)}"
+            )
+        self._check_shots()
         for index, actor in enumerate(self.actors):
             partner = actor.partner
             if partner is not None and (
@@ -132,6 +246,19 @@ class Scene:
                 or self.actors[partner].partner != index
             ):
                 raise ValueError(f"partners must name each other, got {partner} for actor {index}")
+
+    def _check_shots(self) -> None:
+        starts = (0.0, *(shot.start_s for shot in self.shots), self.duration_s)
+        if any(late <= early for early, late in pairwise(starts)):
+            raise ValueError(
+                f"cuts must be in order and inside the clip of {self.duration_s:g} s, "
+                f"got {starts[1:-1]}"
+            )
+        for shot in self.shots:
+            if shot.focus is not None and not 0 <= shot.focus < len(self.actors):
+                raise ValueError(
+                    f"focus must be an actor, 0 to {len(self.actors) - 1}, got {shot.focus}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,6 +295,6 @@ class Truth:
     contacts: tuple[Contact, ...]
     """Every audible contact inside the clip, in order of time."""
     captions: dict[str, str] = field(default_factory=dict[str, str])
-    """Captions by tier: short, long."""
+    """Captions by tier: short, long, structured."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT

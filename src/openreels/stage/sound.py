@@ -10,21 +10,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
 from openreels.core.arrays import Waveform
 from openreels.core.seeding import generator
 from openreels.core.shapes import SAMPLE_RATE_HZ
+from openreels.stage.acoustics import (
+    Partials,
+    add_sounds,
+    check_batch,
+    ear_gains,
+    ear_onsets,
+    glide,
+    ring,
+    soft_limit,
+)
 from openreels.stage.scene import Contact, Material, Shape, Size, Surface
 
-_BLOCK = 128
 _ATTACK_S = 0.00025
-_EAR_DELAY_S = 0.0004
+_ATTACK_SAMPLES = 512
 _CLICK_PARTIALS = 14
 _HIGHEST_HZ = 17_000.0
-_KNEE = 0.8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,17 +121,6 @@ _SHAPE_TILT: dict[Shape, float] = {
 _SURFACE_TILT: dict[Surface, float] = {"floor": 0.0, "wall": -0.1, "post": 0.1, "actor": 0.05}
 
 
-@dataclass(frozen=True, slots=True)
-class _Partials:
-    """Damped partials of ``p`` parts for each of ``n`` contacts."""
-
-    hz: Float[Tensor, "n p"]
-    level: Float[Tensor, "n p"]
-    decay: Float[Tensor, "n p"]
-    """Decay rate, 1/s."""
-    phase: Float[Tensor, "n p"]
-
-
 def fundamental_hz(material: Material, size: Size) -> float:
     """Frequency of the first partial that a material and a size ring at."""
     return _TIMBRES[material].pitch_hz * _SIZE_PITCH[size]
@@ -138,12 +134,6 @@ def ring_s(material: Material, size: Size) -> float:
 def loudness(speed: float) -> float:
     """Amplitude of an impact over that of a full-speed one; 0.2 is 11 dB down."""
     return min(max(speed, 0.0), 1.0) ** 0.8
-
-
-def ear_gains(x: float) -> tuple[float, float]:
-    """Left and right gains of constant power for a place in the picture, -1 left to 1 right."""
-    angle = (min(max(x, -1.0), 1.0) + 1.0) * math.pi / 4
-    return math.cos(angle), math.sin(angle)
 
 
 def render_audio(
@@ -162,10 +152,26 @@ def render_audio(
     Raises:
         ValueError: If the number of seeds is not the number of clips, or the length is negative.
     """
-    if len(contacts) != len(seeds):
-        raise ValueError(f"give a seed a clip: got {len(contacts)} clips and {len(seeds)} seeds")
-    if num_samples < 0:
-        raise ValueError(f"num_samples must be at least 0, got {num_samples}")
+    return soft_limit(render_impacts(contacts, num_samples, seeds))
+
+
+def render_impacts(
+    contacts: Sequence[Sequence[Contact]], num_samples: int, seeds: Sequence[int]
+) -> Waveform:
+    """Synthesise contacts as ``render_audio`` does, without its limit, to mix with other sounds.
+
+    Args:
+        contacts: The contacts of each clip, in any order; one after the end is not heard.
+        num_samples: Length of every clip in samples.
+        seeds: A seed a clip.
+
+    Returns:
+        Sound that adds up linearly, and may exceed 1.
+
+    Raises:
+        ValueError: If the number of seeds is not the number of clips, or the length is negative.
+    """
+    check_batch(len(contacts), len(seeds), num_samples)
     mix = torch.zeros(len(contacts), 2, num_samples)
     for material in _TIMBRES:
         heard = [
@@ -176,26 +182,18 @@ def render_audio(
         ]
         if heard:
             _add_impacts(mix, heard, seeds)
-    return _soft_limit(mix)
+    return mix
 
 
 def _add_impacts(mix: Waveform, heard: Sequence[tuple[int, Contact]], seeds: Sequence[int]) -> None:
     timbre = _TIMBRES[heard[0][1].material]
     items = [contact for _, contact in heard]
-    x = torch.tensor([contact.x for contact in items], dtype=torch.float64).clamp(-1, 1)
-    onset = torch.tensor([contact.time_s for contact in items], dtype=torch.float64)
-    late = _EAR_DELAY_S * torch.stack((x.clamp(min=0), (-x).clamp(min=0)), dim=1)
-    start = (onset[:, None] + late) * SAMPLE_RATE_HZ
-    first = start.ceil()
+    onsets = ear_onsets([contact.time_s for contact in items], [contact.x for contact in items])
     length = round(max(ring_s(c.material, c.size) for c in items) * SAMPLE_RATE_HZ)
-    waves = _impacts(timbre, items, (first - start).float(), length, _grain(heard, seeds))
+    waves = _impacts(timbre, items, onsets.offset, length, _grain(heard, seeds))
     gains = torch.tensor([ear_gains(c.x) for c in items])
     waves = waves * (gains * torch.tensor([[loudness(c.speed)] for c in items]))[..., None]
-    for (clip, _), ears, wave in zip(heard, first.long().tolist(), waves, strict=True):
-        for ear, index in enumerate(ears):
-            begin, end = max(index, 0), min(index + length, mix.shape[-1])
-            if begin < end:
-                mix[clip, ear, begin:end] += wave[ear, begin - index : end - index]
+    add_sounds(mix, [clip for clip, _ in heard], onsets.first, waves)
 
 
 def _grain(heard: Sequence[tuple[int, Contact]], seeds: Sequence[int]) -> Float[Tensor, "n p"]:
@@ -221,17 +219,18 @@ def _impacts(
 ) -> Float[Tensor, "n 2 s"]:
     body = _body(timbre, items, grain[:, 2 * _CLICK_PARTIALS :])
     click = _click(timbre, items, grain[:, : 2 * _CLICK_PARTIALS])
-    wave = (_glide if timbre.drop else _ring)(body, offset, length, timbre.drop)
+    drop = timbre.drop
+    wave = glide(body, offset, length, drop) if drop else ring(body, offset, length)
     brief = min(length, round(0.03 * SAMPLE_RATE_HZ))
-    wave[..., :brief] += _ring(click, offset, brief, 0.0)
-    time = (torch.arange(min(length, 4 * _BLOCK)) + offset[..., None]) / SAMPLE_RATE_HZ
+    wave[..., :brief] += ring(click, offset, brief)
+    time = (torch.arange(min(length, _ATTACK_SAMPLES)) + offset[..., None]) / SAMPLE_RATE_HZ
     wave[..., : time.shape[-1]] *= 1 - torch.exp(-time / _ATTACK_S)
     fade = length // 4
     wave[..., length - fade :] *= torch.linspace(1, 0, fade)
     return wave * timbre.gain
 
 
-def _body(timbre: _Timbre, items: Sequence[Contact], tuning: Float[Tensor, "n p"]) -> _Partials:
+def _body(timbre: _Timbre, items: Sequence[Contact], tuning: Float[Tensor, "n p"]) -> Partials:
     ratios = torch.tensor(timbre.ratios)[None]
     pitch = _column([fundamental_hz(c.material, c.size) for c in items])
     stretch = _column([_SHAPE_STRETCH[c.shape] for c in items])
@@ -242,10 +241,10 @@ def _body(timbre: _Timbre, items: Sequence[Contact], tuning: Float[Tensor, "n p"
     level = torch.tensor(timbre.levels)[None] * ratios**tilt
     level = level / level.sum(dim=1, keepdim=True).clamp(min=1) * (hz < _HIGHEST_HZ)
     rate = 6.9 / _column([ring_s(c.material, c.size) for c in items])
-    return _Partials(hz, level, rate * ratios**timbre.damping, torch.zeros_like(hz))
+    return Partials(hz, level, rate * ratios**timbre.damping, torch.zeros_like(hz))
 
 
-def _click(timbre: _Timbre, items: Sequence[Contact], grain: Float[Tensor, "n p"]) -> _Partials:
+def _click(timbre: _Timbre, items: Sequence[Contact], grain: Float[Tensor, "n p"]) -> Partials:
     pitch, phase = grain.chunk(2, dim=1)
     low, high = timbre.click_hz
     size = _column([_SIZE_PITCH[c.size] ** 0.5 for c in items])
@@ -253,46 +252,8 @@ def _click(timbre: _Timbre, items: Sequence[Contact], grain: Float[Tensor, "n p"
     hz = (low * (high / low) ** pitch * size).clamp(max=_HIGHEST_HZ)
     level = timbre.click * (0.25 + 0.75 * speed) * torch.ones_like(hz)
     rate = 1 / (0.0012 + 0.6 / hz)
-    return _Partials(hz, level, rate, 2 * math.pi * phase)
+    return Partials(hz, level, rate, 2 * math.pi * phase)
 
 
 def _column(values: Sequence[float]) -> Float[Tensor, "n 1"]:
     return torch.tensor(values)[:, None]
-
-
-def _ring(
-    partials: _Partials, offset: Float[Tensor, "n 2"], length: int, _: float
-) -> Float[Tensor, "n 2 s"]:
-    """Sum of damped sines as one matrix product: each is a power of a complex number."""
-    power = torch.complex(-partials.decay, 2 * math.pi * partials.hz).to(torch.complex128)
-    power = power / SAMPLE_RATE_HZ
-    blocks = -(-length // _BLOCK)
-    coarse = torch.arange(blocks) * _BLOCK + offset[..., None]
-    within = torch.exp(power[:, :, None] * torch.arange(_BLOCK))
-    begin = torch.exp(power[:, None, None, :] * coarse[..., None])
-    begin = begin * torch.polar(partials.level, partials.phase)[:, None, None, :]
-    left = torch.cat((begin.real, begin.imag), dim=-1).float()
-    right = torch.cat((within.imag, within.real), dim=1).float()
-    wave = rearrange(left, "n e a p -> n (e a) p") @ right
-    return rearrange(wave, "n (e a) t -> n e (a t)", e=2)[..., :length].contiguous()
-
-
-def _glide(
-    partials: _Partials, offset: Float[Tensor, "n 2"], length: int, drop: float
-) -> Float[Tensor, "n 2 s"]:
-    """Damped sines whose pitch falls to its rest within some 20 ms."""
-    time = (torch.arange(length) + offset[..., None]) / SAMPLE_RATE_HZ
-    settle_s = 0.018
-    warped = time + drop * settle_s * (1 - torch.exp(-time / settle_s))
-    wave = torch.zeros_like(time)
-    for index in range(partials.hz.shape[1]):
-        hz, decay = partials.hz[:, index, None, None], partials.decay[:, index, None, None]
-        tone = torch.sin(2 * math.pi * hz * warped) * torch.exp(-decay * time)
-        wave += partials.level[:, index, None, None] * tone
-    return wave
-
-
-def _soft_limit(wave: Waveform) -> Waveform:
-    over = wave.abs() - _KNEE
-    limited = _KNEE + (1 - _KNEE) * torch.tanh(over / (1 - _KNEE))
-    return torch.where(over > 0, wave.sign() * limited, wave)

@@ -6,6 +6,7 @@ import torch
 
 from openreels.core.seeding import generator
 from openreels.stage.geometry import FLOOR_MARGIN, half_size, reach
+from openreels.stage.looks import LookSettings, add_looks
 from openreels.stage.scene import (
     CAMERAS,
     COLOURS,
@@ -27,8 +28,10 @@ _SOLO: tuple[Action, ...] = ("bounce", "roll", "jump", "spin", "swing")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WorldSettings:
+class WorldSettings(LookSettings):
     """What scenes a world holds. The odds are ours; all words of the vocabulary are equally likely.
+
+    The shares of ``LookSettings`` add looks; at 0, their default, there are none.
 
     Raises:
         ValueError: If an odd is negative, there is nothing to draw from, or the length is out of
@@ -51,6 +54,7 @@ class WorldSettings:
     """Length of a scene in seconds, in [0.25, 15]."""
 
     def __post_init__(self) -> None:
+        LookSettings.__post_init__(self)
         if min(self.actor_odds) < 0 or sum(self.actor_odds) <= 0:
             raise ValueError(f"actor_odds must be >= 0 and not all 0, got {self.actor_odds}")
         if not 0 <= self.collide_odds <= 1:
@@ -119,7 +123,7 @@ def sample_scene(seed: int, index: int, *, settings: WorldSettings = WorldSettin
     slots = dice.some(count - len(actors), count - len(actors))
     for slot in slots:
         actors.append(_solo(dice, looks[len(actors)], (slot, len(slots)), settings))
-    return Scene(
+    scene = Scene(
         seed=seed,
         index=index,
         actors=tuple(actors),
@@ -129,6 +133,7 @@ def sample_scene(seed: int, index: int, *, settings: WorldSettings = WorldSettin
         aspect_ratio=settings.aspect_ratio,
         duration_s=settings.duration_s,
     )
+    return add_looks(scene, settings, settings.places)
 
 
 def _actor(looks: _Looks, **motion: object) -> Actor:

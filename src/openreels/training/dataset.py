@@ -103,7 +103,10 @@ class ShardDataset:
             self._shards.append((tensors, lines))
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
-        """Read samples in fp32, in the order of ``rows``."""
+        """Read samples in fp32, in the order of ``rows``.
+
+        Fields of a scene that are newer than its shard have their defaults.
+        """
         places = [self._places[row] for row in rows]
         parts = {
             name: torch.stack([self._shards[shard][0][name][row] for shard, row in places]).float()
@@ -111,7 +114,7 @@ class ShardDataset:
         }
         parts |= {name: parts[name] / 255 for name in TRUTHS}
         scenes = tuple(
-            from_dict(Scene, json.loads(self._shards[shard][1][row])["scene"])
+            from_dict(Scene, json.loads(self._shards[shard][1][row])["scene"], allow_missing=True)
             for shard, row in places
         )
         return LatentBatch(**parts, scenes=scenes)
