@@ -18,6 +18,7 @@ FINE = {
     "sample of one of two": (f"{TALK} <voice_ref>One</voice_ref>@theme", GIVEN),
     "source": ("@video_1 at night", Named(source=True)),
     "source unnamed": ("at night", Named(source=True)),
+    "explained": ("Cast: @ball is a red ball; @star_2 is the star. @ball hits @star_2", Named()),
     "1280 tokens": ("ball " * 1280, Named()),
 }
 
@@ -48,6 +49,8 @@ WRONG = {
         "a handle among the words of <text> would be shown",
     ),
     "undefined": ("@bob waves", Named(), "given by the request, got @bob; give a file for @bob"),
+    "explained too late": ("@bob waves. @bob is a man", Named(), "got @bob; give a file for @bob"),
+    "another is explained": ("@bob2 is a man. @bob waves", Named(), "got @bob; give a file"),
     "nearly": ("@ann @Theme <bgm>a</bgm>@theme", GIVEN, "got @Theme; write @theme, or put words"),
     "no source": ("@video_1", Named(), "given by the request, got @video_1"),
     "silent voice": (

@@ -6,14 +6,33 @@ from hypothesis import strategies as st
 
 from openreels.core.prompt import parse
 from openreels.core.protocols import Enhancer
+from openreels.core.request import GenerationRequest, validate
 from openreels.stage.captions import caption, describe, held_out_prompts
 from openreels.stage.enhance import SHAPE, USUAL, StageEnhancer, fill, write
 from openreels.stage.reading import read
 from openreels.stage.scene import SHAPES
-from openreels.stage.world import sample_scene
+from openreels.stage.world import WorldSettings, sample_scene
 
-OF_A_THING = ("shape", "colour", "material", "size", "action", "side", "direction", "partner")
-OF_A_SCENE = ("place", "time_of_day", "camera")
+LOOKS = WorldSettings(
+    weather_share=0.5,
+    style_share=0.5,
+    face_share=0.5,
+    words_share=0.2,
+    logo_share=0.2,
+    cut_share=0.2,
+)
+OF_A_THING = (
+    "expression",
+    "shape",
+    "colour",
+    "material",
+    "size",
+    "action",
+    "side",
+    "direction",
+    "partner",
+)
+OF_A_SCENE = ("place", "time_of_day", "camera", "weather", "style")
 ENHANCE = StageEnhancer().enhance
 DEFAULT = "A medium red rubber ball bounces in a meadow by day. The camera is still."
 
@@ -23,11 +42,14 @@ def test_it_keeps_the_promise_of_its_room():
     assert set(USUAL) == set(SHAPES)
 
 
+@pytest.mark.parametrize("settings", [WorldSettings(), LOOKS], ids=["plain", "looks"])
 @pytest.mark.parametrize("held_out", [False, True])
-@pytest.mark.parametrize("tier", ["long", "short"])
-def test_captions_come_back_letter_for_letter(tier, held_out):
-    for index in range(100):
-        text = caption(sample_scene(8, index), index, tier=tier, held_out=held_out)
+@pytest.mark.parametrize("tier", ["long", "short", "structured"])
+def test_captions_come_back_letter_for_letter(tier, held_out, settings):
+    for index in range(60):
+        scene = sample_scene(8, index, settings=settings)
+        text = caption(scene, index, tier=tier, held_out=held_out)
+        assert validate(GenerationRequest(prompt=text)).prompt == text
         assert ENHANCE(text).prompt == text
         assert ENHANCE(text).notes == ()
 
@@ -38,8 +60,9 @@ def test_the_prompts_of_the_bench_come_back_letter_for_letter():
 
 
 def test_rare_words_become_plain_ones_and_nothing_that_was_said_is_lost():
+    settings = WorldSettings(weather_share=0.5, style_share=0.5, face_share=0.5)
     for index in range(100):
-        scene = sample_scene(9, index)
+        scene = sample_scene(9, index, settings=settings)
         text = describe(scene, index, rare_words=True).text
         before, after = read(text), read(ENHANCE(text).prompt)
         assert after.in_captions
@@ -49,7 +72,7 @@ def test_rare_words_become_plain_ones_and_nothing_that_was_said_is_lost():
                 unsaid = said is None or (name == "direction" and thing.partner is not None)
                 assert unsaid or getattr(written, name) == said, text
         for name in OF_A_SCENE:
-            assert getattr(before, name) in (None, getattr(after, name))
+            assert getattr(before, name) in (None, getattr(after, name)), text
 
 
 @pytest.mark.parametrize(
@@ -61,6 +84,11 @@ def test_rare_words_become_plain_ones_and_nothing_that_was_said_is_lost():
         (
             "a small glass star spins on a beach at dusk",
             "A small yellow glass star spins on a beach at dusk. The camera is still.",
+        ),
+        (
+            "a happy ball in the rain, pencil sketch",
+            "A medium red rubber ball with a happy face bounces in a meadow in the rain by day. The"
+            " camera is still. The style is a pencil sketch.",
         ),
         (
             "two wooden cubes crash into each other at night",
@@ -84,7 +112,8 @@ def test_free_text_becomes_a_caption(text, caption_of_it):
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("rain", "the Stage world does not know 'rain'"),
+        ("thunder", "the Stage world does not know 'thunder'"),
+        ("a ball in a theatre in the snow", "the prompt says snow in the theatre"),
         ("a dog runs on a beach", "does not know 'dog', 'runs'"),
         ("a ball bounces in a forest", "does not know 'forest'"),
         ("a ball on a cube", "does not know 'on'"),
@@ -114,7 +143,14 @@ def test_slips_are_mended_in_what_keeps_its_form():
 
 @pytest.mark.parametrize(
     "text",
-    ["a ball <sfx>with a dull thud</sfx>", "@hero bounces", "<dialogue>a blal</dialogue>@Audio-0"],
+    [
+        "a logo of a blal",
+        'a ball and "HELLO"',
+        "a red ball bounces. Cut to a wide shot on a beach",
+        "a ball <sfx>with a dull thud</sfx>",
+        "@hero bounces",
+        "<dialogue>a blal</dialogue>@Audio-0",
+    ],
 )
 def test_structured_prompts_come_back_letter_for_letter(text):
     assert ENHANCE(text).prompt == text

@@ -4,10 +4,11 @@ import pytest
 
 from openreels.stage.captions import describe
 from openreels.stage.reading import read
-from openreels.stage.world import sample_scene
+from openreels.stage.world import WorldSettings, sample_scene
 
 OF_A_THING = ("shape", "colour", "material", "size", "action", "side", "direction")
-OF_A_SCENE = ("place", "time_of_day", "camera")
+OF_A_SCENE = ("place", "time_of_day", "camera", "weather", "style")
+LOOKS = WorldSettings(weather_share=0.7, style_share=0.6, face_share=0.5)
 
 
 def truth(scene, said):
@@ -26,17 +27,32 @@ def told(reading):
     return things, {n: getattr(reading, n) for n in OF_A_SCENE}
 
 
+@pytest.mark.parametrize("settings", [WorldSettings(), LOOKS], ids=["plain", "looks"])
 @pytest.mark.parametrize("rare_words", [False, True])
 @pytest.mark.parametrize("held_out", [False, True])
 @pytest.mark.parametrize("tier", ["long", "short"])
-def test_a_caption_is_read_as_what_it_was_written_for(tier, held_out, rare_words):
-    for index in range(150):
-        scene = sample_scene(5, index)
+def test_a_caption_is_read_as_what_it_was_written_for(tier, held_out, rare_words, settings):
+    for index in range(100):
+        scene = sample_scene(5, index, settings=settings)
         said = describe(scene, index, tier=tier, held_out=held_out, rare_words=rare_words)
         reading = read(said.text)
         assert told(reading) == truth(scene, said), said.text
+        for position, thing in zip(said.order, reading.things, strict=True):
+            face = scene.actors[position].face
+            assert thing.expression in (None, face and face.expression), said.text
         assert reading.unknown == reading.clashes == reading.mendings == (), said.text
         assert reading.in_captions is not rare_words, said.text
+        assert not reading.composed
+
+
+@pytest.mark.parametrize("look", ["words", "subtitle", "watermark", "logo", "cut"])
+def test_cuts_and_what_is_drawn_over_the_picture_are_noticed(look):
+    settings = WorldSettings(**{f"{look}_share": 1.0})
+    for index in range(30):
+        scene = sample_scene(6, index, settings=settings)
+        said = describe(scene, index)
+        drawn = {*(overlay.kind for overlay in scene.overlays), "cuts"} & said.stated_scene
+        assert read(said.text).composed is bool(drawn), said.text
 
 
 def test_partners_are_those_of_the_scene():
@@ -87,6 +103,22 @@ def test_what_people_write_of_the_scene(text, place, time_of_day, camera):
     assert not reading.in_captions
 
 
+@pytest.mark.parametrize(
+    ("text", "weather", "style"),
+    [
+        ("a ball in the rain", "rain", None),
+        ("a snowy beach, a ball", "snow", None),
+        ("a ball as a pencil sketch", None, "sketch"),
+        ("a ball in paper-cut style", None, "paper-cut"),
+        ("lego: a ball, rain", "rain", "mosaic"),
+    ],
+)
+def test_what_people_write_of_weather_and_style(text, weather, style):
+    reading = read(text)
+    assert (reading.weather, reading.style, reading.unknown) == (weather, style, ())
+    assert one("a happy ball").expression == "happy"
+
+
 def test_plurals_are_written_out():
     first, second = read("two red balls roll to the left").things
     assert first == second
@@ -123,6 +155,7 @@ def test_words_that_could_change_the_meaning_are_unknown(text, unknown):
         ("a red and blue ball", "colour red and blue of ball"),
         ("a ball bounces and rolls", "action bounce and roll of ball"),
         ("a ball on a beach, then in a meadow", "place beach and meadow of the scene"),
+        ("a ball in a room in the rain", "rain in the room"),
         ("a ball collides with", "a collision of one thing"),
         ("a ball, a cube and a ring collide", "a collision of three things"),
         ("two balls hit a cube", "a collision of three things"),

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from openreels.stage import lexicon
+from openreels.stage import lexicon, lexicon_looks
 from openreels.stage.loose_words import LOOKALIKES
 from openreels.stage.vocabulary import find, mend, phrases
 
@@ -23,6 +23,9 @@ def test_every_word_of_the_lexicon_is_found_as_what_it_is():
         "direction": lexicon.TRAVEL_PHRASES,
         "sound": lexicon.SOUND_PHRASES,
         "material": lexicon.MATERIAL_NOUNS,
+        "weather": lexicon_looks.WEATHER_SENTENCES,
+        "style": lexicon_looks.STYLE_SENTENCES,
+        "expression": lexicon_looks.FACE_PHRASES,
     }
     for kind, table in tables.items():
         for value, words in table.items():

@@ -92,11 +92,10 @@ def _absent(prompt: Prompt, text: str, named: Named) -> Iterator[str]:
 
 
 def _undefined(prompt: Prompt, text: str, named: Named) -> Iterator[str]:
-    """Handles that the prompt names and the request does not give."""
-    del text
+    """Handles that the prompt names, and that neither the request gives nor the prompt explains."""
     given = (*named.tags, *((SOURCE_HANDLE,) if named.source else ()))
     for name in prompt.handles:
-        if name in given:
+        if name in given or _is_explained(name, text):
             continue
         near = _nearest(name, given)
         yield (
@@ -142,6 +141,15 @@ def _samples(prompt: Prompt, text: str, named: Named) -> Iterator[str]:
                 f"<voice_ref> must say whose words it has, got {len(samples)} samples; write one "
                 f"of {', '.join(samples)} right after </voice_ref>"
             )
+
+
+def _is_explained(name: str, text: str) -> bool:
+    """Whether the first use of a handle says what it is: ``@hero is a red ball``.
+
+    Not given by the paper: ours, for structured prompts that name things without a file.
+    """
+    first = re.search(rf"{re.escape(name)}(?![A-Za-z0-9_-])(\s+is\s+(?:an?|the)\s)?", text)
+    return first is not None and first[1] is not None
 
 
 def _nearest(name: str, given: tuple[str, ...]) -> str | None:

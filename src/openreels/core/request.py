@@ -82,7 +82,7 @@ class GenerationRequest:
 
     prompt: str
     """What is seen and heard, in the language of ``core/prompt.py``; names every tag that is used
-    and no other. 1 to 4000 characters."""
+    and says itself what any other is. 1 to 4000 characters."""
     negative_prompt: str = ""
     """What should not be there; up to 4000 characters."""
     kind: Literal["clip", "audio", "image"] = "clip"

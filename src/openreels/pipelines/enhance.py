@@ -20,6 +20,7 @@ Colours: {", ".join(scene.COLOURS)}.
 Materials: {", ".join(scene.MATERIALS)}. Sizes: {", ".join(scene.SIZES)}.
 Actions: {", ".join(scene.ACTIONS)} (two collide). Places: {", ".join(scene.PLACES)}.
 Times: {", ".join(scene.TIMES_OF_DAY)}. Camera: {", ".join(scene.CAMERAS)}.
+Weather, outdoors only: {", ".join(scene.WEATHERS)}. Styles: {", ".join(scene.STYLES)}.
 For anything else take what is nearest.
 Use no tags, and write exactly like this, every word chosen from these lists:
 A large red rubber ball bounces in a meadow by day. The camera is still.

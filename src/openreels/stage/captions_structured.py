@@ -4,16 +4,12 @@ The tags are the paper's and the product's: ``<text> <sfx> <dialogue> <singing> 
 A caption holds only spans of what the scene has.
 """
 
-from typing import Literal, TypeAlias
-
+from openreels.core.prompt import Tag
 from openreels.stage import lexicon, lexicon_looks
 from openreels.stage.captions_looks import LookWriter, fitting
 from openreels.stage.lexicon import Words
 from openreels.stage.physics import contacts
 from openreels.stage.scene import Actor, Overlay, Scene, Shot
-
-Tag: TypeAlias = Literal["text", "sfx", "dialogue", "singing", "bgm", "voice_ref"]
-"""Tags of the prompt language."""
 
 _HEADINGS = (
     ("Cast", "Setting", "Action", "Look"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from openreels.core.prompt import parse
 from openreels.core.protocols import Enhanced
-from openreels.stage import lexicon
+from openreels.stage import lexicon, lexicon_looks
 from openreels.stage.loose_words import PREPOSITIONS
 from openreels.stage.reading import MAX_NAMED, NamedThing, Reading, read
 from openreels.stage.scene import (
@@ -61,8 +61,9 @@ class StageEnhancer:
 
     Not given by the paper: how its enhancer works. This one never says the contrary of a prompt:
     it rewrites only what it understands to the last word. A prompt that is a caption already comes
-    back letter for letter, and so does one with spans or handles, which is structured. One with
-    words that the world does not know keeps them; only misspelt words are mended in it.
+    back letter for letter, and so does one with spans or handles, which is structured, and one
+    that speaks of cuts or of words in the picture. One with words that the world does not know
+    keeps them; only misspelt words are mended in it.
     """
 
     def enhance(self, prompt: str) -> Enhanced:
@@ -79,7 +80,7 @@ class StageEnhancer:
         if tree.spans or tree.handles:
             return Enhanced(prompt)
         reading = read(prompt)
-        if reading.in_captions and len(reading.things) <= MAX_NAMED:
+        if reading.composed or (reading.in_captions and len(reading.things) <= MAX_NAMED):
             return Enhanced(prompt)
         told = tuple(f"{m.written!r} was read as {m.read!r}" for m in reading.mendings)
         obstacle = _obstacle(reading)
@@ -100,7 +101,8 @@ def fill(reading: Reading) -> Reading:
 
     Returns:
         At least one thing, each with shape, colour, material, size and action; place, light and
-        camera. What was said is as it was. No two things get one colour unless it was said.
+        camera. What was said is as it was; weather, style and faces that nobody spoke of are not
+        there. No two things get one colour unless it was said.
     """
     things = list[NamedThing]()
     taken = {thing.colour for thing in reading.things}
@@ -135,7 +137,7 @@ def write(filled: Reading) -> str:
         filled: As ``fill`` gives it.
 
     Returns:
-        Two sentences in the grammar of ``captions``: ``A large red rubber ball bounces in a meadow
+        Sentences in the grammar of ``captions``: ``A large red rubber ball bounces in a meadow
         by day. The camera is still.``
 
     Raises:
@@ -153,12 +155,16 @@ def write(filled: Reading) -> str:
             clause += f" {_noun(filled.things[thing.partner])}"
             done.add(thing.partner)
         clauses.append(clause)
-    where = lexicon.PLACE_PHRASES[place].common[0]
-    when = lexicon.TIME_PHRASES[time_of_day].common[0]
-    sentences = (
-        f"{' and '.join(clauses)} {where} {when}",
+    where = [lexicon.PLACE_PHRASES[place].common[0]]
+    if filled.weather and filled.weather != "clear":
+        where.append(lexicon_looks.WEATHER_PHRASES[filled.weather].common[0])
+    where.append(lexicon.TIME_PHRASES[time_of_day].common[0])
+    sentences = [
+        " ".join([" and ".join(clauses), *where]),
         lexicon.CAMERA_SENTENCES[camera].common[0],
-    )
+    ]
+    if filled.style and filled.style != "plain":
+        sentences.append(lexicon_looks.STYLE_SENTENCES[filled.style].common[0])
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in sentences)
 
 
@@ -171,6 +177,8 @@ def _noun(thing: NamedThing) -> str:
         lexicon.MATERIAL_ADJECTIVES[thing.material].common[0],
         lexicon.SHAPE_WORDS[thing.shape].common[0],
     ]
+    if thing.expression:
+        words.append(lexicon_looks.FACE_PHRASES[thing.expression].common[0])
     if thing.side:
         words.append(lexicon.SIDE_PHRASES[thing.side].common[0])
     return f"a {' '.join(words)}"

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal[
-    "shape", "thing", "many", "count", "colour", "material", "size", "action", "doing", "hit",
-    "meet", "side", "direction", "sound", "moment", "place", "time_of_day", "camera", "word",
-    "stop", "unknown",
+    "shape", "thing", "many", "count", "colour", "material", "size", "expression", "action",
+    "doing", "hit", "meet", "side", "direction", "sound", "moment", "place", "time_of_day",
+    "camera", "weather", "style", "shot", "word", "stop", "unknown",
 ]  # fmt: skip
 """What a phrase is: ``thing`` is a noun that names no shape, ``many`` the plural of a shape,
 ``doing`` an -ing form, ``hit`` a collision with its object after it, ``meet`` one of two things
-named before, ``sound`` the sound of a material, ``moment`` when it sounds, ``word`` one that says
-nothing of the scene."""
+named before, ``sound`` the sound of a material, ``moment`` when it sounds, ``shot`` a cut or
+something drawn over the picture, ``word`` one that says nothing of the scene."""
 LOOSE: Mapping[tuple[Kind, str], str] = {
     ("word", ""): "would like|id like|in the background|as the background|on the floor"
-    "|on the ground",
+    "|on the ground|as a|in the style of|in the style of a|the weather is",
     ("count", "2"): "two|2|a pair of|a couple of",
     ("count", "3"): "three|3",
     ("thing", ""): "something|thing|object|toy|puppet|item",
@@ -47,6 +47,13 @@ LOOSE: Mapping[tuple[Kind, str], str] = {
     "|pans slowly right|pans slowly to the right",
     ("camera", "zoom in"): "zooms in|zooms slowly in",
     ("camera", "zoom out"): "zooms out|zooms slowly out",
+    ("weather", "clear"): "clear weather|dry weather",
+    ("weather", "rain"): "rain|rainy|raining",
+    ("weather", "snow"): "snow|snowy|snowing",
+    ("style", "paper-cut"): "paper cut|papercut|cut paper|paper cut style|papercut style",
+    ("style", "mosaic"): "mosaic|brick mosaic|mosaic style|toy bricks|lego|lego style|lego bricks",
+    ("style", "sketch"): "sketch|pencil sketch|pencil drawing|sketch style|pencil style|sketched",
+    ("shot", ""): "close up|closeup|watermark|subtitle|subtitles|logo",
     ("side", "left"): "left side|at the left|to its left",
     ("side", "right"): "right side|at the right|to its right",
     ("side", "middle"): "in the center|in the middle of the picture|at the centre|in the centre of"

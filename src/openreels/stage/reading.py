@@ -8,16 +8,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openreels.stage.scene import (
+    OUTDOORS,
     Action,
     Camera,
     Colour,
     Direction,
+    Expression,
     Material,
     Place,
     Shape,
     Side,
     Size,
+    Style,
     TimeOfDay,
+    Weather,
 )
 from openreels.stage.vocabulary import ARTICLES, PREPOSITIONS, Item, Mending, find
 
@@ -25,9 +29,10 @@ MAX_NAMED = 3
 """Most things that a caption names."""
 
 _ATTRIBUTES = ("colour", "material", "size")
-_SCENIC = ("place", "time_of_day")
+_SCENIC = ("place", "time_of_day", "weather", "style")
 _OF_A_THING = (
     *_ATTRIBUTES,
+    "expression",
     "action",
     "doing",
     "hit",
@@ -39,6 +44,7 @@ _OF_A_THING = (
 )
 _CLAUSE = ("direction", "sound", "moment", "side")
 """What may stand between what a thing does and ``is``."""
+_QUOTES = frozenset('"\u201c\u201d')
 _ADVERBS = frozenset({"coloured", "quite"})
 _LINKS = frozenset({"in", "is", "and", "of", "painted", "quite", ",", *ARTICLES})
 """Words after which a property of the thing before may stand."""
@@ -58,6 +64,8 @@ class NamedThing:
     """What it is made of, or sounds like."""
     size: Size | None = None
     """How large it is."""
+    expression: Expression | None = None
+    """What its face shows."""
     action: Action | None = None
     """What it does."""
     side: Side | None = None
@@ -82,6 +90,12 @@ class Reading:
     """Light."""
     camera: Camera | None
     """Camera motion."""
+    weather: Weather | None
+    """What falls."""
+    style: Style | None
+    """How the picture is made."""
+    composed: bool
+    """Whether it speaks of cuts or of what is drawn over the picture, or quotes words for it."""
     unknown: tuple[str, ...]
     """Words that the world does not know."""
     clashes: tuple[str, ...]
@@ -113,6 +127,9 @@ def read(text: str) -> Reading:
         place=reader.scene.get("place"),
         time_of_day=reader.scene.get("time_of_day"),
         camera=reader.scene.get("camera"),
+        weather=reader.scene.get("weather"),
+        style=reader.scene.get("style"),
+        composed=any(i.kind == "shot" or i.words[0] in _QUOTES for i in reader.items),
         unknown=unknown,
         clashes=tuple(dict.fromkeys(reader.clashes)),
         mendings=mendings,
@@ -193,6 +210,9 @@ class _Reader:
         for item in self.items:
             if item.kind in (*_SCENIC, "camera"):
                 self._set(self.scene, item.kind, item.value, "the scene")
+        place, weather = self.scene.get("place"), self.scene.get("weather")
+        if weather not in (None, "clear") and place not in (None, *OUTDOORS):
+            self.clashes.append(f"{weather} in the {place}")
         self._share_out(before)
         if any("action" not in self.things[number] for number in self.beside):
             self.clashes.append("a collision of three things")
@@ -232,7 +252,7 @@ class _Reader:
 
     def _describes(self, index: int) -> bool:
         item = self.items[index]
-        return item.kind in (*_ATTRIBUTES, "doing") or item.words[0] in _ADVERBS
+        return item.kind in (*_ATTRIBUTES, "expression", "doing") or item.words[0] in _ADVERBS
 
     def _alike(self, number: int) -> list[int]:
         """The things that are named by one plural, or just the one."""
@@ -316,6 +336,7 @@ _OWNERS: dict[str, Callable[[_Reader, int], int]] = {
     **dict.fromkeys(("action", "doing"), _Reader._doer),
     "side": _Reader._stander,
     "direction": _Reader._before,
+    "expression": _Reader._before,
     "sound": _Reader._sounder,
 }
 """How the owner of an item is found."""

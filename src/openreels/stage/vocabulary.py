@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from openreels.stage import lexicon
+from openreels.stage import lexicon, lexicon_looks
 from openreels.stage.captions import frame_words
 from openreels.stage.loose_words import EMPTY, LOOKALIKES, LOOSE, PREPOSITIONS, Kind
 
@@ -140,7 +140,8 @@ def _listed() -> Iterator[tuple[Kind, str, str, Origin]]:
     for action, moments in lexicon.SOUND_MOMENTS.items():
         for text in filter(None, moments):
             yield "moment", action, text, "caption"
-    yield "word", "", "something happens", "caption"
+    for text in ("something happens", "presented as", "in which"):
+        yield "word", "", text, "caption"
     yield from _loose()
 
 
@@ -148,6 +149,9 @@ def _loose() -> Iterator[tuple[Kind, str, str, Origin]]:
     for shape, words in lexicon.SHAPE_WORDS.items():
         for text in words.common + words.rare:
             yield "many", shape, f"{text}{'es' if text.endswith('x') else 's'}", "loose"
+    for expression, words in lexicon_looks.FACE_WORDS.items():
+        for text in words.common + words.rare:
+            yield "expression", expression, text, "loose"
     for (kind, value), texts in LOOSE.items():
         for text in texts.split("|"):
             yield kind, value, text, "loose"
@@ -167,10 +171,18 @@ def _tables() -> Iterator[tuple[Kind, str, lexicon.Words]]:
         ("time_of_day", lexicon.TIME_PHRASES),
         ("time_of_day", lexicon.TIME_SENTENCES),
         ("camera", lexicon.CAMERA_SENTENCES),
+        ("weather", lexicon_looks.WEATHER_PHRASES),
+        ("weather", lexicon_looks.WEATHER_SENTENCES),
+        ("style", lexicon_looks.STYLE_TITLES),
+        ("style", lexicon_looks.STYLE_SENTENCES),
+        ("expression", lexicon_looks.FACE_PHRASES),
+        ("shot", lexicon_looks.OVERLAY_NOUNS),
     )
     for kind, table in tables:
         for value, words in table.items():
             yield kind, value, words
+    for words in (lexicon_looks.CUT_WORDS, lexicon_looks.WIDE_WORDS, lexicon_looks.CLOSE_WORDS):
+        yield "shot", "", words
     for direction, words in lexicon.TRAVEL_PHRASES.items():
         for verb in {verb for verb in lexicon.TRAVEL_VERBS.values() if verb}:
             said = [tuple(f"{verb} {text}" for text in said) for said in (words.common, words.rare)]
