@@ -109,14 +109,18 @@ def _sum_of_four(padded: Tensor) -> Tensor:
 
 
 def _box(values: Tensor, size: int) -> Tensor:
-    """Mean over a square window, what lies outside the frame counted as zero."""
-    rows = F.avg_pool2d(values, (size, 1), stride=1, padding=(size // 2, 0))
-    return F.avg_pool2d(rows, (1, size), stride=1, padding=(0, size // 2))
+    """Sum over a square window of an odd side, zero outside the frame; by running sums."""
+    half = size // 2
+    for axis, padding in ((-2, (0, 0, half + 1, half)), (-1, (half + 1, half))):
+        running = F.pad(values, padding).cumsum(axis)
+        length = values.shape[axis]
+        values = running.narrow(axis, size, length) - running.narrow(axis, 0, length)
+    return values
 
 
 def _beside(values: Tensor, valid: Tensor, size: int) -> Tensor:
     """Mean of the valid values in a square window; zero where there is none."""
-    return _box(values * valid, size) / _box(valid, size).clamp(min=1e-12)
+    return _box(values * valid, size) / _box(valid, size).clamp(min=1)
 
 
 def _grown(mask: Tensor) -> Tensor:
