@@ -1,7 +1,6 @@
 import pytest
 
-from openreels.models.mmdit.presets import PRESETS
-from openreels.pipelines.plan_records import PlannedModel, PlanOptions
+from openreels.pipelines.plan_records import PlanOptions
 
 
 @pytest.mark.parametrize(
@@ -20,8 +19,3 @@ from openreels.pipelines.plan_records import PlannedModel, PlanOptions
 def test_numbers_out_of_range_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         PlanOptions(**change)
-
-
-@pytest.mark.parametrize(("name", "patch"), [("tiny", 1), ("stage", 2), ("5b", 2), ("14b", 2)])
-def test_patches_follow_from_the_channels(name, patch):
-    assert PlannedModel(name=name, config=PRESETS[name](), text_tokens=1).patch == patch

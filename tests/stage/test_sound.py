@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from openreels.core.shapes import SAMPLE_RATE_HZ
+from openreels.stage.acoustics import ear_gains, loudness
 from openreels.stage.scene import MATERIALS, SHAPES, SIZES, Contact
-from openreels.stage.sound import ear_gains, fundamental_hz, loudness, render_audio, ring_s
+from openreels.stage.sound import fundamental_hz, render_audio, ring_s
 
 LENGTH = 66_150
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from importlib.resources import files
-from math import isqrt
 from pathlib import Path
 
 import torch
@@ -64,9 +63,8 @@ class Components:
 
     @property
     def patch(self) -> int:
-        """Latent cells a side of one video token: ``patch^2 (2c + 1)`` in, ``patch^2 c`` out."""
-        config = self.mmdit.config
-        return isqrt(config.video_in - 2 * config.video_out)
+        """Latent cells a side of one video token."""
+        return self.mmdit.config.patch
 
     @property
     def device(self) -> torch.device:

@@ -196,7 +196,7 @@ class _StageMaker:
 
     def base(self, shape: ClipShape) -> Stage:
         """The network at low resolution, with keyframes at the full one; dense."""
-        _, rows, columns = grid_of(shape, self.model.patch)
+        _, rows, columns = grid_of(shape, self.model.config.patch)
         extra = self.num_keyframes * rows * columns
         return self._stage("base", base_shape(shape), sparsity=0.0, keyframe_tokens=extra)
 
@@ -213,7 +213,7 @@ class _StageMaker:
         keyframe_tokens: int = 0,
     ) -> Stage:
         config, refines = self.model.config, name == "refiner"
-        grid = grid_of(shape, self.model.patch)
+        grid = grid_of(shape, self.model.config.patch)
         pattern = SparsePattern(grid=grid, top_k=1)
         if sparsity:
             kept = kept_cubes(pattern.num_cubes, sparsity)

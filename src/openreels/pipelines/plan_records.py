@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from math import isqrt
 from typing import Literal
 
 from openreels.models.mmdit.config import MMDiTConfig
@@ -62,11 +61,6 @@ class PlannedModel:
     """Sizes of its transformer."""
     text_tokens: int
     """Prompt tokens that its encoder gives, padding included."""
-
-    @property
-    def patch(self) -> int:
-        """Latent cells a side of one video token: ``patch^2 (2c + 1)`` in, ``patch^2 c`` out."""
-        return isqrt(self.config.video_in - 2 * self.config.video_out)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ A partial has a closed form, so a sound starts exactly at its time, between two 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from einops import rearrange
@@ -20,6 +21,29 @@ _EAR_DELAY_S = 0.0004
 _GRAIN = 1024
 _KNEE = 0.8
 _SETTLE_S = 0.018
+
+
+@runtime_checkable
+class Struck(Protocol):
+    """What sounds from one moment on, at one place."""
+
+    @property
+    def time_s(self) -> float:
+        """Exact time from the start of the clip, in seconds."""
+        ...
+
+    @property
+    def speed(self) -> float:
+        """Speed relative to a fast impact, in [0, 1]; decides loudness."""
+        ...
+
+    @property
+    def x(self) -> float:
+        """Place in the picture, -1 left to 1 right; decides the pan."""
+        ...
+
+
+S = TypeVar("S", bound=Struck)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +88,27 @@ def ear_onsets(times_s: Sequence[float], x: Sequence[float]) -> Onsets:
     start = (torch.tensor(times_s, dtype=torch.float64)[:, None] + late) * SAMPLE_RATE_HZ
     first = start.ceil()
     return Onsets(first.long(), (first - start).float())
+
+
+def heard(clips: Sequence[Sequence[S]], num_samples: int) -> list[tuple[int, S]]:
+    """What is struck before the end of its clip, each with the index of its clip."""
+    return [
+        (clip, item)
+        for clip, items in enumerate(clips)
+        for item in items
+        if item.time_s * SAMPLE_RATE_HZ < num_samples
+    ]
+
+
+def loudness(speed: float) -> float:
+    """Amplitude of an impact over that of a full-speed one; 0.2 is 11 dB down."""
+    return min(max(speed, 0.0), 1.0) ** 0.8
+
+
+def struck_gains(items: Sequence[Struck]) -> Float[Tensor, "n 2 1"]:
+    """Gain of each sound in each ear, by its place and its speed."""
+    gains = torch.tensor([ear_gains(item.x) for item in items])
+    return (gains * torch.tensor([[loudness(item.speed)] for item in items]))[..., None]
 
 
 def add_sounds(

@@ -21,14 +21,14 @@ from openreels.stage.acoustics import (
     Partials,
     add_sounds,
     check_batch,
-    ear_gains,
     ear_onsets,
     glide,
+    heard,
     noise_band,
     ring,
+    struck_gains,
 )
 from openreels.stage.scene import Size
-from openreels.stage.sound import loudness
 
 Instrument = Literal["bell", "drum"]
 INSTRUMENTS: tuple[Instrument, ...] = get_args(Instrument)
@@ -123,21 +123,15 @@ def render_strikes(
     """
     check_batch(len(strikes), len(seeds), num_samples)
     mix = torch.zeros(len(strikes), 2, num_samples)
+    audible = heard(strikes, num_samples)
     for instrument in INSTRUMENTS:
-        heard = [
-            (clip, strike)
-            for clip, items in enumerate(strikes)
-            for strike in items
-            if strike.instrument == instrument and strike.time_s * SAMPLE_RATE_HZ < num_samples
-        ]
-        if heard:
-            items = [strike for _, strike in heard]
+        mine = [(clip, strike) for clip, strike in audible if strike.instrument == instrument]
+        if mine:
+            items = [strike for _, strike in mine]
             onsets = ear_onsets([s.time_s for s in items], [s.x for s in items])
-            draws = [generator(seeds[clip], "strike", s.actor, s.size) for clip, s in heard]
+            draws = [generator(seeds[clip], "strike", s.actor, s.size) for clip, s in mine]
             waves = (_bells if instrument == "bell" else _drums)(items, onsets, draws, num_samples)
-            gains = torch.tensor([ear_gains(s.x) for s in items])
-            gains = gains * torch.tensor([[loudness(s.speed)] for s in items])
-            add_sounds(mix, [c for c, _ in heard], onsets.first, waves * gains[..., None])
+            add_sounds(mix, [c for c, _ in mine], onsets.first, waves * struck_gains(items))
     return mix
 
 

@@ -335,8 +335,8 @@ def render_masks(
 
     Returns:
         True where a pixel shows more than half of that actor and no actor in front of it, nor an
-        overlay by more than half. ``a`` is
-        the largest number of actors of any scene; missing actors are all False.
+        overlay by more than half. ``a`` is the largest number of actors of any scene; missing
+        actors are all False.
 
     Raises:
         ValueError: If there is no scene.

@@ -20,11 +20,12 @@ from openreels.stage.acoustics import (
     Partials,
     add_sounds,
     check_batch,
-    ear_gains,
     ear_onsets,
     glide,
+    heard,
     ring,
     soft_limit,
+    struck_gains,
 )
 from openreels.stage.scene import Contact, Material, Shape, Size, Surface
 
@@ -131,11 +132,6 @@ def ring_s(material: Material, size: Size) -> float:
     return _TIMBRES[material].decay_s * _SIZE_DECAY[size]
 
 
-def loudness(speed: float) -> float:
-    """Amplitude of an impact over that of a full-speed one; 0.2 is 11 dB down."""
-    return min(max(speed, 0.0), 1.0) ** 0.8
-
-
 def render_audio(
     contacts: Sequence[Sequence[Contact]], num_samples: int, seeds: Sequence[int]
 ) -> Waveform:
@@ -173,34 +169,28 @@ def render_impacts(
     """
     check_batch(len(contacts), len(seeds), num_samples)
     mix = torch.zeros(len(contacts), 2, num_samples)
+    audible = heard(contacts, num_samples)
     for material in _TIMBRES:
-        heard = [
-            (clip, contact)
-            for clip, items in enumerate(contacts)
-            for contact in items
-            if contact.material == material and contact.time_s * SAMPLE_RATE_HZ < num_samples
-        ]
-        if heard:
-            _add_impacts(mix, heard, seeds)
+        mine = [(clip, contact) for clip, contact in audible if contact.material == material]
+        if mine:
+            _add_impacts(mix, mine, seeds)
     return mix
 
 
-def _add_impacts(mix: Waveform, heard: Sequence[tuple[int, Contact]], seeds: Sequence[int]) -> None:
-    timbre = _TIMBRES[heard[0][1].material]
-    items = [contact for _, contact in heard]
+def _add_impacts(mix: Waveform, mine: Sequence[tuple[int, Contact]], seeds: Sequence[int]) -> None:
+    timbre = _TIMBRES[mine[0][1].material]
+    items = [contact for _, contact in mine]
     onsets = ear_onsets([contact.time_s for contact in items], [contact.x for contact in items])
     length = round(max(ring_s(c.material, c.size) for c in items) * SAMPLE_RATE_HZ)
-    waves = _impacts(timbre, items, onsets.offset, length, _grain(heard, seeds))
-    gains = torch.tensor([ear_gains(c.x) for c in items])
-    waves = waves * (gains * torch.tensor([[loudness(c.speed)] for c in items]))[..., None]
-    add_sounds(mix, [clip for clip, _ in heard], onsets.first, waves)
+    waves = _impacts(timbre, items, onsets.offset, length, _grain(mine, seeds))
+    add_sounds(mix, [clip for clip, _ in mine], onsets.first, waves * struck_gains(items))
 
 
-def _grain(heard: Sequence[tuple[int, Contact]], seeds: Sequence[int]) -> Float[Tensor, "n p"]:
+def _grain(mine: Sequence[tuple[int, Contact]], seeds: Sequence[int]) -> Float[Tensor, "n p"]:
     """Random numbers in [0, 1) of a contact: its click's grain, then its actor's detuning."""
     rows: list[Tensor] = []
     tuning: dict[tuple[int, int], Tensor] = {}
-    for clip, contact in heard:
+    for clip, contact in mine:
         key = (seeds[clip], contact.actor)
         if key not in tuning:
             tuning[key] = torch.rand(8, generator=generator(key[0], "tuning", key[1]))

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from openreels.core.config import from_dict, to_dict
 from openreels.core.errors import CheckpointError
+from openreels.models.mmdit.model import MMDiT
 from openreels.training.buckets import BucketSampler, Cursor
 from openreels.training.config import TrainConfig
 from openreels.training.ema import WeightAverage
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 class TrainState:
     """All that changes while a run goes on."""
 
-    network: nn.Module
+    network: MMDiT
     """What is trained."""
     optimizer: torch.optim.Optimizer
     """Its optimiser."""
@@ -77,8 +78,7 @@ def restore_state(path: Path, state: TrainState, config: TrainConfig) -> None:
         path: What ``save_state`` wrote.
         state: A fresh state; changed in place.
         config: The run's config. Rates, steps and data shares may differ from the saved ones, which
-            is logged; the model, the seed, the kind of optimiser and
-            the averages may not.
+            is logged; the model, the seed, the kind of optimiser and the averages may not.
 
     Raises:
         CheckpointError: If the file is damaged, no training state, or of another run.

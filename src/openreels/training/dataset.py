@@ -154,8 +154,4 @@ class StageDataset:
                 self._known[row] = encode_samples(
                     self._config.seed, [index], self.shape, self._encoders
                 )
-        samples = [self._known[row] for row in rows]
-        return LatentBatch(
-            **{name: torch.cat([getattr(one, name) for one in samples]) for name in TENSORS},
-            scenes=tuple(scene for sample in samples for scene in sample.scenes),
-        )
+        return LatentBatch.joined([self._known[row] for row in rows])

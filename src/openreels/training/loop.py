@@ -17,11 +17,11 @@ from openreels.models.text_encoder.model import PromptEncoder
 from openreels.training.batch import BatchMaker, EncodeText, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
-from openreels.training.config import CodecPaths, ShardData, StageData, TrainConfig
+from openreels.training.config import ShardData, StageData, TrainConfig
 from openreels.training.dataset import Dataset, ShardDataset, StageDataset
 from openreels.training.ema import WeightAverage
 from openreels.training.metrics import Meter, RunLog
-from openreels.training.networks import fingerprint, load_frozen, weights_path
+from openreels.training.networks import fingerprints, load_frozen, weights_path
 from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from openreels.training.precompute import load_encoders
 from openreels.training.step import training_step
@@ -132,14 +132,16 @@ def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
     Raises:
         ValueError: If shards were encoded by other autoencoders than those of the config.
     """
-    needs_encoders = any(isinstance(data, StageData) for data in config.data)
-    encoders = load_encoders(config.codecs) if needs_encoders else None
+    has_scenes = any(isinstance(data, StageData) for data in config.data)
+    has_shards = any(isinstance(data, ShardData) for data in config.data)
+    encoders = load_encoders(config.codecs) if has_scenes else None
+    wanted = fingerprints(config.codecs) if has_shards else {}
     buckets: list[Bucket] = []
     for data in config.data:
         dataset: Dataset
         if isinstance(data, ShardData):
             dataset = ShardDataset(out / data.folder)
-            _check_codecs(data.folder, dataset.fingerprints, config.codecs)
+            _check_codecs(data.folder, dataset.fingerprints, wanted)
         else:
             dataset = StageDataset(data, encoders)  # pyright: ignore[reportArgumentType]
         size = data.batch_size or config.batch_size
@@ -147,12 +149,11 @@ def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
     return buckets
 
 
-def _check_codecs(folder: str, found: Mapping[str, str], codecs: CodecPaths) -> None:
+def _check_codecs(folder: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     for name, print_ in found.items():
-        wanted = fingerprint(name, getattr(codecs, name))
-        if print_ != wanted:
+        if print_ != wanted[name]:
             raise ValueError(
-                f"{folder} must hold latents of the run's {name} ({wanted}), got those of "
+                f"{folder} must hold latents of the run's {name} ({wanted[name]}), got those of "
                 f"{print_}; precompute them again or name that network in codecs"
             )
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from openreels.core.seeding import derive_seed
 from openreels.models.registry import network_class
+from openreels.training.config import CodecPaths
 from openreels.weights.checkpoint import load_network, shipped_path
 from openreels.weights.tensors import read_tensors
 
@@ -70,3 +71,8 @@ def fingerprint(name: str, source: str) -> str:
             digest.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def fingerprints(codecs: CodecPaths) -> dict[str, str]:
+    """The fingerprints of both autoencoders, by name."""
+    return {name: fingerprint(name, getattr(codecs, name)) for name in ("video_vae", "audio_vae")}

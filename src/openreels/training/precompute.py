@@ -27,7 +27,7 @@ from openreels.stage.captions import caption
 from openreels.stage.sample import make_samples
 from openreels.stage.scene import Scene
 from openreels.training.config import CodecPaths, PrecomputeConfig
-from openreels.training.networks import fingerprint, load_frozen
+from openreels.training.networks import fingerprints, load_frozen
 from openreels.training.truth import cell_truths, onset_truths
 from openreels.weights.tensors import as_dtype, write_atomic, write_tensors
 
@@ -67,9 +67,13 @@ class LatentBatch:
     scenes: tuple[Scene, ...]
     """What they show."""
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All tensors by name."""
-        return {name: getattr(self, name) for name in TENSORS}
+    @staticmethod
+    def joined(batches: "Sequence[LatentBatch]") -> "LatentBatch":
+        """Put batches of one shape one after the other."""
+        return LatentBatch(
+            **{name: torch.cat([getattr(batch, name) for batch in batches]) for name in TENSORS},
+            scenes=tuple(scene for batch in batches for scene in batch.scenes),
+        )
 
 
 def load_encoders(codecs: CodecPaths) -> Encoders:
@@ -197,12 +201,12 @@ def _write_shard(
             config.seed, some, config.clip.shape, encoders, products=config.products
         )
         batches.append(made)
-    lines = [record_line(scene) for batch in batches for scene in batch.scenes]
+    whole = LatentBatch.joined(batches)
+    lines = [record_line(scene) for scene in whole.scenes]
     path = shard_path(folder, shard)
     write_atomic(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines).encode())
-    whole = {name: torch.cat([getattr(batch, name) for batch in batches]) for name in TENSORS}
-    tensors = as_dtype({name: whole[name] for name in LATENTS}, torch.float16)
-    tensors |= {name: (whole[name] * 255).round().to(torch.uint8) for name in TRUTHS}
+    tensors = as_dtype({name: getattr(whole, name) for name in LATENTS}, torch.float16)
+    tensors |= {name: (getattr(whole, name) * 255).round().to(torch.uint8) for name in TRUTHS}
     write_tensors(path, tensors, {"start": indices.start, "count": len(indices)})
 
 
@@ -223,9 +227,7 @@ def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
         "seed": config.seed,
         "start": config.start,
         "shard_size": config.shard_size,
-        "video_vae": fingerprint("video_vae", config.codecs.video_vae),
-        "audio_vae": fingerprint("audio_vae", config.codecs.audio_vae),
-    }
+    } | fingerprints(config.codecs)
     path = folder / BUCKET_FILE
     if not path.exists():
         write_atomic(path, json.dumps(bucket, indent=2).encode())

@@ -226,9 +226,8 @@ def caption_batch(
     """
     rng = Random(derive_seed(seed, "caption batch", step))
     num_actors = rng.choices((1, 2, 3), (0.5, 0.3, 0.2))[0]
-    tiers: tuple[Tier, Tier] = rng.choices(
-        (("long", "long"), ("long", "short"), ("short", "short")), (0.7, 0.15, 0.15)
-    )[0]
+    pairs: tuple[tuple[Tier, Tier], ...] = (("long", "long"), ("long", "short"), ("short", "short"))
+    tiers = rng.choices(pairs, (0.7, 0.15, 0.15))[0]
     scenes = list[Scene]()
     for index in range(num_scenes // 2):
         scene = random_scene(seed, step * num_scenes + index, num_actors)

@@ -35,3 +35,8 @@ def test_clock_of_the_large_presets_counts_video_latents_as_in_the_paper():
 
 def test_clock_of_stage_counts_audio_tokens():
     assert stage().time_scale * float(token_time_s(43)) == pytest.approx(43)
+
+
+@pytest.mark.parametrize(("name", "patch"), [("tiny", 1), ("stage", 2), ("5b", 2), ("14b", 2)])
+def test_patches_follow_from_the_channels(name, patch):
+    assert PRESETS[name]().patch == patch

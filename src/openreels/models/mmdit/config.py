@@ -1,6 +1,7 @@
 """The numbers that make an MMDiT."""
 
 from dataclasses import dataclass
+from math import isqrt
 
 from openreels.nn.modulation import ModulationKind
 
@@ -83,6 +84,11 @@ class MMDiTConfig:
     def head_width(self) -> int:
         """Channels of a head."""
         return self.width // self.num_heads
+
+    @property
+    def patch(self) -> int:
+        """Latent cells a side of one video token: ``patch^2 (2c + 1)`` in, ``patch^2 c`` out."""
+        return isqrt(self.video_in - 2 * self.video_out)
 
     @property
     def depth(self) -> int:

@@ -230,7 +230,7 @@ class MMDiT(nn.Module):
         config = self.config
         video = audio = None
         if inputs.video is not None:
-            cells = config.video_in - 2 * config.video_out
+            cells = config.patch**2
             noisy = inputs.video.tokens.unflatten(-1, (cells, -1))
             video = one(output.video, noisy[..., : config.video_out // cells].flatten(2))
         if inputs.audio is not None:
