@@ -18,7 +18,7 @@ from openreels.weights.checkpoint import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinearConfig:
-    width: int = 3
+    width: int
     depth: int = 2
 
 
@@ -114,11 +114,18 @@ def rewrite_header(path, **changes):
     save_file(load_file(path), path, metadata=text)
 
 
+def test_a_field_newer_than_the_file_has_its_default(tmp_path):
+    path = tmp_path / "net.safetensors"
+    save_network(path, make())
+    rewrite_header(path, config={"width": 3})
+    assert load_network(path).config == LinearConfig(width=3, depth=2)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"config": {"width": 3, "depth": 2, "heads": 1}}, "heads is not a field of LinearConfig"),
-        ({"config": {"width": 3}}, "depth is missing"),
+        ({"config": {"depth": 2}}, "width is missing"),
         ({"config": {"width": "3", "depth": 2}}, "width must be a whole number"),
         ({"config": {"width": 3, "depth": 3}}, r"missing keys: layers\.2\.bias"),
         ({"network": "other"}, "unknown network 'other'"),

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -18,3 +18,6 @@ class BranchInput:
     (the centre of a patch, so may be fractional); seconds may be negative (references, eq. 9)."""
     attendable: Bool[Tensor, "b n"] | None = None
     """True where a token may be attended; None means all. Padding is False and hides nothing."""
+    tags: Int[Tensor, "b n"] | None = None
+    """0 for a token of the clip, ``k >= 1`` for a token of reference ``k``; None means that there
+    are no references. A reference carries no noise: its noise level is 0 whatever the clip's is."""

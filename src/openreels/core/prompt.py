@@ -243,6 +243,23 @@ def encoder_text(text: str) -> str:
     return " ".join(" ".join(kept).split())
 
 
+def pieces(text: str) -> tuple[tuple[str, bool], ...]:
+    """Cut running text at its handles.
+
+    Args:
+        text: Text without tags.
+
+    Returns:
+        Pieces in order that join to the text again, each with whether it is a handle.
+    """
+    found: list[tuple[str, bool]] = []
+    done = 0
+    for handle in _IN_PROSE.finditer(text):
+        found += [(text[done : handle.start()], False), (handle[0], True)]
+        done = handle.end()
+    return tuple(piece for piece in (*found, (text[done:], False)) if piece[0])
+
+
 def _check_mark(mark: re.Match[str], opened: re.Match[str] | None, text: str) -> None:
     """Refuse a tag that cannot stand where it is."""
     name = mark["name"] or mark["broken"] or mark["open"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from openreels.core.arrays import (
@@ -24,9 +25,41 @@ class TextPart:
 
     text: str
     """UTF-8 text, any length; the encoder keeps what fits its budget."""
+    tag: int = 0
+    """Number of the reference that the words name or that speaks them; 0 is none."""
 
 
-Part: TypeAlias = TextPart
+@dataclass(frozen=True, slots=True, eq=False)
+class ImagePart:
+    """A picture in a message."""
+
+    latents: Float[Tensor, "c h w"]
+    """The video autoencoder's, of the picture as a clip of one frame."""
+    tag: int = 0
+    """Number of the reference that it shows; 0 is none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipPart:
+    """A clip without its sound in a message."""
+
+    latents: Float[Tensor, "c f h w"]
+    """The video autoencoder's."""
+    tag: int = 0
+    """Number of the reference that it shows; 0 is none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioPart:
+    """A sound in a message."""
+
+    latents: Float[Tensor, "c l"]
+    """The audio autoencoder's."""
+    tag: int = 0
+    """Number of the reference that is heard; 0 is none."""
+
+
+Part: TypeAlias = TextPart | ImagePart | ClipPart | AudioPart
 """One part of a message to the prompt encoder."""
 Message: TypeAlias = Sequence[Part]
 """The parts of one prompt, in order."""
@@ -38,6 +71,10 @@ class Conditioner(Protocol):
 
     def encode(self, messages: Sequence[Message]) -> tuple[Context, ContextMask]:
         """Encode one message a sample, padded to the longest; True marks real tokens."""
+        ...
+
+    def tags(self, messages: Sequence[Message]) -> Int[Tensor, "b n"]:
+        """Number of the reference that each token of ``encode`` belongs to; 0 is none."""
         ...
 
 

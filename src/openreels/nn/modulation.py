@@ -4,11 +4,24 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 ModulationKind: TypeAlias = Literal["table", "linear"]
 """How blocks differ: by a learned table, or by a linear layer of their own."""
+
+
+class Clean(NamedTuple):
+    """What noise level 0 asks of one sub-layer, for the tokens that carry no noise."""
+
+    shift: Float[Tensor, "b 1 d"]
+    """Added to the normalised input."""
+    scale: Float[Tensor, "b 1 d"]
+    """Multiplies the normalised input."""
+    gate: Float[Tensor, "b 1 d"]
+    """Multiplies the update."""
+    where: Bool[Tensor, "b n 1"]
+    """True at the tokens without noise."""
 
 
 class AdaLN(NamedTuple):
@@ -20,18 +33,41 @@ class AdaLN(NamedTuple):
     """Multiplies the normalised input; 1 at initialisation."""
     gate: Float[Tensor, "b 1 d"]
     """Multiplies the update; 0 at initialisation."""
+    clean: Clean | None = None
+    """What takes the place of all three at tokens without noise; None: there are none."""
 
 
 def modulate(normalised: Float[Tensor, "b n d"], ada: AdaLN) -> Float[Tensor, "b n d"]:
     """Scale and shift the normalised input of a sub-layer."""
-    return torch.addcmul(ada.shift, normalised, ada.scale)
+    shift, scale = ada.shift, ada.scale
+    if ada.clean is not None:
+        shift = torch.where(ada.clean.where, ada.clean.shift, shift)
+        scale = torch.where(ada.clean.where, ada.clean.scale, scale)
+    return torch.addcmul(shift, normalised, scale)
 
 
 def add_gated(
     tokens: Float[Tensor, "b n d"], update: Float[Tensor, "b n d"], ada: AdaLN
 ) -> Float[Tensor, "b n d"]:
     """Add the update of a sub-layer through its gate."""
-    return torch.addcmul(tokens, update, ada.gate)
+    gate = ada.gate
+    if ada.clean is not None:
+        gate = torch.where(ada.clean.where, ada.clean.gate, gate)
+    return torch.addcmul(tokens, update, gate)
+
+
+def with_clean(noisy: AdaLN, still: AdaLN, where: Bool[Tensor, "b n 1"]) -> AdaLN:
+    """Let tokens without noise be modulated as at noise level 0.
+
+    Args:
+        noisy: Of the noise level of the sample.
+        still: Of noise level 0.
+        where: True at tokens without noise.
+
+    Returns:
+        Both; what is chosen a token is built where it is used and nowhere kept.
+    """
+    return noisy._replace(clean=Clean(still.shift, still.scale, still.gate, where))
 
 
 class Modulation(nn.Module):

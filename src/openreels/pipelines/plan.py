@@ -134,7 +134,7 @@ def _read_config(folder: Path, network: str, kind: type[T]) -> T:
     if header.network != network:
         raise CheckpointError(f"{path} must hold a {network}, it holds a {header.network}")
     try:
-        return from_dict(kind, header.config)
+        return from_dict(kind, header.config, allow_missing=True)
     except ValueError as error:
         raise CheckpointError(f"the config in {path} does not fit: {error}") from error
 

@@ -1,7 +1,8 @@
 """Networks on disk: safetensors whose header says which network, its whole config, and a story.
 
-Loading is strict in both directions: a key too few or too many, another shape, an unknown or
-missing config field are errors that name it.
+Loading is strict in both directions: a key too few or too many, another shape, an unknown config
+field or one that is missing and has no default are errors that name it. A field that is newer than
+a file has a default under which the network is the one that the file was written from.
 """
 
 from collections.abc import Mapping
@@ -129,7 +130,7 @@ def load_network(
     if not issubclass(cls, kind):
         raise CheckpointError(f"{path} must hold a {kind.__name__}, it holds a {cls.__name__}")
     try:
-        config = from_dict(config_class(header.network), header.config)
+        config = from_dict(config_class(header.network), header.config, allow_missing=True)
     except ValueError as error:
         raise CheckpointError(f"the config in {path} does not fit: {error}") from error
     with torch.random.fork_rng(devices=[]):  # initial values are overwritten: draw none for others

@@ -71,7 +71,9 @@ class Block(nn.Module):
         super().__init__()
         self.modality = Stream(config)
         self.text = Stream(config) if dual else None
-        self.text_attention = CrossAttention(config.width, config.num_heads)
+        self.text_attention = (
+            CrossAttention(config.width, config.num_heads) if config.text_cross_attention else None
+        )
         self.partner_attention = CrossAttention(config.width, config.num_heads)
 
     def read_text(
@@ -82,10 +84,10 @@ class Block(nn.Module):
         text = modulate(layer_norm(hidden.text), text_ada[0])
         token_update, text_update = self._attend(tokens, text, around)
         tokens = add_gated(hidden.tokens, token_update, ada[0])
-        update = self.text_attention(modulate(layer_norm(tokens), ada[1]), text, around.text_keys)
-        return Hidden(
-            add_gated(tokens, update, ada[1]), add_gated(hidden.text, text_update, text_ada[0])
-        )
+        if self.text_attention is not None:
+            asked = modulate(layer_norm(tokens), ada[1])
+            tokens = add_gated(tokens, self.text_attention(asked, text, around.text_keys), ada[1])
+        return Hidden(tokens, add_gated(hidden.text, text_update, text_ada[0]))
 
     def read_partner(
         self,

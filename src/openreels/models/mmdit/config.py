@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import isqrt
+from typing import Literal
 
 from openreels.nn.modulation import ModulationKind
 
@@ -21,7 +22,8 @@ class MMDiTConfig:
     num_dual: int
     """Blocks whose text has parameters of its own (M of the paper); they come first."""
     num_single: int
-    """Blocks whose text shares the parameters of its branch (N of the paper); at least 1."""
+    """Blocks whose text shares the parameters of its branch (N of the paper); 0 leaves the
+    last text of a dual block unread."""
     mlp_width: int
     """Hidden channels of the feed-forward part."""
     video_in: int
@@ -54,6 +56,21 @@ class MMDiTConfig:
     """Numbers that a video token tells."""
     audio_truths: int = 0
     """Numbers that an audio token tells."""
+    num_tags: int = 0
+    """References that are told apart: rows of a table that is added to the tokens of a reference
+    and to the prompt's at its handle. With 0 references are seen in context, but not by name."""
+    text_cross_attention: bool = True
+    """Whether blocks read the prompt again after self-attention (eq. 4). Only ablations leave it
+    out."""
+    video_reads: Literal["updated", "old"] = "updated"
+    """Whether the video reads the audio that has just read the video (eq. 5) or the audio before
+    that, as in Ovi. Only ablations read the old."""
+    audio_time_factor: float = 1.0
+    """What the seconds of audio are multiplied by before they turn, > 0. 1 is the one clock; the
+    ratio of the two latent rates counts audio tokens where video latents are counted: no common
+    clock, for ablations."""
+    channel_concat: bool = True
+    """Whether the network sees the channels I and M of eq. 7; ablations put zeros there."""
 
     def __post_init__(self) -> None:
         if self.width % self.num_heads:
@@ -65,10 +82,16 @@ class MMDiTConfig:
                 f"rope_widths must be even and sum to the head width {self.head_width}, "
                 f"got {self.rope_widths}"
             )
-        if self.num_dual < 0 or self.num_single < 1:
+        if min(self.num_dual, self.num_single) < 0 or self.depth < 1:
             raise ValueError(
-                f"num_dual must be at least 0 and num_single at least 1, got {self.num_dual} and "
-                f"{self.num_single}: after a last dual block the text would go nowhere"
+                f"num_dual and num_single must be at least 0 and make a block together, got "
+                f"{self.num_dual} and {self.num_single}; raise one of them"
+            )
+        if self.num_tags < 0:
+            raise ValueError(f"num_tags must be at least 0, got {self.num_tags}; 0 is no names")
+        if not self.audio_time_factor > 0:
+            raise ValueError(
+                f"audio_time_factor must be positive, got {self.audio_time_factor}; 1 is one clock"
             )
         if not 0 <= self.truth_block <= self.depth:
             raise ValueError(

@@ -1,10 +1,9 @@
-"""The twin MMDiT of SkyReels-V4 (arXiv 2602.21818, sec. 3.1) and its initialisation."""
+"""The twin MMDiT of SkyReels-V4 (arXiv 2602.21818, sec. 3.1)."""
 
-import math
 from typing import cast
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from openreels.core.arrays import Context, ContextMask, PerSample
@@ -18,16 +17,12 @@ from openreels.models.mmdit.block import (
     Surroundings,
 )
 from openreels.models.mmdit.config import MMDiTConfig
+from openreels.models.mmdit.initial import initialise
 from openreels.nn.attention import key_mask
 from openreels.nn.embedding import SigmaEmbedding
-from openreels.nn.modulation import AdaLN, Modulation, modulate
+from openreels.nn.modulation import AdaLN, Modulation, modulate, with_clean
 from openreels.nn.norm import layer_norm
 from openreels.nn.rope import rotary_table
-
-ZERO_INITIALISED = {"modulation", "text_modulation", "head", "truth"}
-"""Modules whose weights start at zero, wherever they stand."""
-RARE = -4.0
-"""Logit at which what is told starts: most of it is false of most tokens."""
 
 
 class Head(nn.Module):
@@ -101,6 +96,12 @@ class MMDiT(nn.Module):
     best linear guess and ``output`` has unit variance at every level, as in the preconditioning of
     Karras et al. 2022 (arXiv 2206.00364), so that the blocks need not carry all of the noise.
 
+    References stand in context (sec. 3.3): tokens with a tag. Not given by the paper: how the
+    network is told that they carry no noise, and which name of the prompt means which of them. Here
+    they are modulated as at noise level 0, which needs no parameters, and with ``num_tags`` a
+    learned vector a reference is added to its tokens and to the prompt's tokens of the same tag, in
+    both branches.
+
     Args:
         config: Sizes.
         generator: CPU source of the initial weights; None takes the global one.
@@ -123,6 +124,9 @@ class MMDiT(nn.Module):
             num_out=config.audio_channels,
             num_truths=config.audio_truths,
         )
+        self.tag_table = (
+            nn.Parameter(torch.zeros(config.num_tags, config.width)) if config.num_tags else None
+        )
         initialise(self, generator)
 
     def forward(
@@ -131,6 +135,7 @@ class MMDiT(nn.Module):
         context: Context,
         context_mask: ContextMask,
         sigma: PerSample,
+        context_tags: Int[Tensor, "b n"] | None = None,
     ) -> Joint[Float[Tensor, "b n p"] | None]:
         """Predict velocities, a token for a token.
 
@@ -139,15 +144,18 @@ class MMDiT(nn.Module):
             context: Prompt tokens of the frozen encoder, the same for both branches.
             context_mask: True where a prompt token may be attended; padding changes nothing.
             sigma: Noise level in [0, 1] of each sample, the same for both branches (eq. 6).
+            context_tags: Number of the reference that a prompt token belongs to; 0 is none, as is
+                None for all.
 
         Returns:
             Velocity (noise - clean) of every token, ``video_out`` and ``audio_channels`` wide;
-            None for an absent branch. What stands at tokens that may not be attended is undefined.
+            None for an absent branch. What stands at tokens that may not be attended or belong to
+            a reference is undefined.
 
         Raises:
             ValueError: If both branches are absent or a token has the wrong width.
         """
-        return self.with_truths(inputs, context, context_mask, sigma)[0]
+        return self.with_truths(inputs, context, context_mask, sigma, context_tags)[0]
 
     def with_truths(
         self,
@@ -155,6 +163,7 @@ class MMDiT(nn.Module):
         context: Context,
         context_mask: ContextMask,
         sigma: PerSample,
+        context_tags: Int[Tensor, "b n"] | None = None,
     ) -> tuple[Joint[Float[Tensor, "b n p"] | None], Joint[Float[Tensor, "b n k"] | None]]:
         """Predict velocities, and tell half-way what is true of the tokens.
 
@@ -163,17 +172,21 @@ class MMDiT(nn.Module):
             context: Prompt tokens.
             context_mask: True where a prompt token may be attended.
             sigma: Noise levels.
+            context_tags: Numbers of references of the prompt tokens.
 
         Returns:
             The velocities, and logits of the truths of every token; None for an absent branch or
             where the network tells nothing.
         """
         self._check(inputs, context)
-        features = self.sigma_embedding(sigma) + self._pool(context, context_mask)
+        prompt = self._pool(context, context_mask)
+        features = self.sigma_embedding(sigma) + prompt
         visible = None if bool(context_mask.all()) else context_mask
         around = inputs.map(lambda one: None if one is None else self._look(one, context, visible))
-        video, video_ada = self._enter(self.video, inputs.video, context, features)
-        audio, audio_ada = self._enter(self.audio, inputs.audio, context, features)
+        still = self.sigma_embedding(torch.zeros_like(sigma)) + prompt
+        prompt_in = (context, None if context_tags is None else self._tag_vectors(context_tags))
+        video, video_ada = self._enter(self.video, inputs.video, prompt_in, (features, still))
+        audio, audio_ada = self._enter(self.audio, inputs.audio, prompt_in, (features, still))
 
         told: Joint[Tensor | None] = Joint(None, None)
         for index in range(self.config.depth):
@@ -187,9 +200,10 @@ class MMDiT(nn.Module):
                 ada, text_ada = audio_ada[index]
                 audio = hear.read_text(audio, around.audio, ada=ada, text_ada=text_ada)
             if video is not None and audio is not None:
-                both = (around.audio, around.video)
+                both, old = (around.audio, around.video), audio
                 audio = hear.read_partner(audio, video, both, audio_ada[index][0][2])
-                video = see.read_partner(video, audio, both[::-1], video_ada[index][0][2])
+                heard = audio if self.config.video_reads == "updated" else old
+                video = see.read_partner(video, heard, both[::-1], video_ada[index][0][2])
             if video is not None:
                 ada, text_ada = video_ada[index]
                 video = see.think(video, ada=ada, text_ada=text_ada)
@@ -246,19 +260,51 @@ class MMDiT(nn.Module):
         self,
         branch: Branch,
         given: BranchInput | None,
-        context: Context,
-        features: Float[Tensor, "b w"],
+        prompt: tuple[Context, Float[Tensor, "b n w"] | None],
+        features: tuple[Float[Tensor, "b w"], Float[Tensor, "b w"]],
     ) -> tuple[Hidden | None, list[tuple[list[AdaLN], list[AdaLN]]]]:
         if given is None:
             return None, []
-        return branch.enter(given.tokens, context), branch.modulations(features)
+        context, text_tags = prompt
+        seen = given.tokens
+        if branch is self.video and not self.config.channel_concat:
+            seen = self._noisy_alone(seen)
+        tokens, text = branch.enter(seen, context)
+        ada = branch.modulations(features[0])
+        if given.tags is not None:
+            where = (given.tags > 0).unsqueeze(-1)
+            ada = [
+                ([with_clean(*both, where) for both in zip(own, clean, strict=True)], text)
+                for (own, text), (clean, _) in zip(
+                    ada, branch.modulations(features[1]), strict=True
+                )
+            ]
+            tags = self._tag_vectors(given.tags)
+            tokens = tokens if tags is None else tokens + tags
+        return Hidden(tokens, text if text_tags is None else text + text_tags), ada
+
+    def _tag_vectors(self, tags: Int[Tensor, "b n"]) -> Float[Tensor, "b n w"] | None:
+        """What names a reference, zero for tag 0; None if the network knows no names."""
+        if self.tag_table is None:
+            return None
+        table = self.tag_table
+        return nn.functional.embedding(tags, torch.cat([torch.zeros_like(table[:1]), table]))
+
+    def _noisy_alone(self, tokens: Float[Tensor, "b n p"]) -> Float[Tensor, "b n p"]:
+        """Video tokens with zeros in the channels I and M of eq. 7."""
+        cells = self.config.patch**2
+        parts = tokens.unflatten(-1, (cells, -1))
+        noisy = torch.arange(parts.shape[-1], device=parts.device) < self.config.video_out // cells
+        return (parts * noisy).flatten(2)
 
     def _look(
         self, given: BranchInput, context: Context, visible: Bool[Tensor, "b n"] | None
     ) -> Surroundings:
         config = self.config
+        num_axes = given.positions.shape[-1]
+        factor = config.audio_time_factor if num_axes == 1 else 1.0
         units = given.positions.float() * given.positions.new_tensor(
-            [config.time_scale, 1.0, 1.0][: given.positions.shape[-1]]
+            [config.time_scale * factor, 1.0, 1.0][:num_axes]
         )
         clock = rotary_table(units[..., :1], [config.head_width], [config.time_theta])
         if units.shape[-1] == 1:
@@ -302,38 +348,3 @@ class MMDiT(nn.Module):
             raise ValueError(
                 f"context must have {config.context_width} channels, got {context.shape[-1]}"
             )
-
-
-def initialise(network: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw the initial weights of an MMDiT; on the meta device there is nothing to draw.
-
-    ====================================  =====================================================
-    parameters                            rule
-    ====================================  =====================================================
-    linear weights                        normal, standard deviation ``1 / sqrt(inputs)``
-    linear biases                         0
-    head norms (QK)                       1
-    modulation weights, biases, tables    0: shift 0, scale 1, gate 0, so a block is the identity
-    velocity heads                        0: the first prediction is 0, or that of the skip alone
-    heads of truths                       weights 0, biases -4
-    ====================================  =====================================================
-
-    Not given by the paper: all of it; zero gates are those of DiT (arXiv 2212.09748).
-
-    Args:
-        network: Any module made of the parts above.
-        generator: CPU source of the draws; None takes the global one.
-    """
-    for name, parameter in network.named_parameters():
-        if parameter.is_meta:
-            continue
-        parts = name.split(".")
-        with torch.no_grad():
-            if parts[-2:] == ["truth", "bias"]:
-                parameter.fill_(RARE)
-            elif parts[-1] == "bias" or ZERO_INITIALISED & set(parts):
-                parameter.zero_()
-            elif parts[-2].endswith("_norm"):
-                parameter.fill_(1.0)
-            else:
-                parameter.normal_(0.0, 1 / math.sqrt(parameter.shape[1]), generator=generator)
