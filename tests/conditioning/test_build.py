@@ -8,6 +8,8 @@ from openreels.conditioning.material import Material
 from openreels.conditioning.tasks import TASKS
 from openreels.core.request import GenerationRequest, Keyframe
 from openreels.media.clip import pixels_of
+from openreels.models.audio_vae import presets as audio_presets
+from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.text_encoder import presets as text_presets
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae import presets as video_presets
@@ -18,13 +20,15 @@ from openreels.models.video_vae.model import VideoVAE
 class Encoders:
     text_encoder: PromptEncoder
     video_vae: VideoVAE
+    audio_vae: AudioVAE
 
 
 @pytest.fixture(scope="module")
 def encoders():
     torch.manual_seed(0)
     vae = VideoVAE(video_presets.tiny()).requires_grad_(False).eval()
-    return Encoders(PromptEncoder(text_presets.tiny()).eval(), vae)
+    sound = AudioVAE(audio_presets.tiny()).requires_grad_(False).eval()
+    return Encoders(PromptEncoder(text_presets.tiny()).eval(), vae, sound)
 
 
 def _request(**fields):
@@ -234,8 +238,8 @@ def test_another_ratio_places_the_clip_inside(encoders):
     assert _size(conditions) == (64, 112)
     assert conditions.given.known[0, 0].all(0).nonzero().flatten().tolist() == list(range(3, 11))
     assert torch.equal(conditions.around.source[:, :, 24:88], clip)
-    with pytest.raises(ValueError, match="another aspect ratio"):
-        build(dataclasses.replace(request, aspect_ratio="1:1"), encoders, Material(clip=clip))
+    same = dataclasses.replace(request, aspect_ratio="1:1")
+    assert build(same, encoders, Material(clip=clip)).task is TASKS["edit"]
 
 
 def test_the_sound_of_an_edited_clip_is_kept_or_made_anew(encoders):

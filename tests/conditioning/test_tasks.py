@@ -3,11 +3,13 @@ import torch
 
 from openreels.conditioning import masks, tasks
 from openreels.conditioning.masks import latent_known
-from openreels.core.request import GenerationRequest, Keyframe
+from openreels.core.request import GenerationRequest, Keyframe, Reference, TaggedFile
 from openreels.core.seeding import generator
 from openreels.core.shapes import ClipShape
 
 SHAPE = ClipShape(num_frames=17, height=64, width=64)
+SUBJECT = (Reference(tag="@a", images=("a",)),)
+FILES = (TaggedFile(tag="@a", path="a"),)
 
 
 @pytest.mark.parametrize("name", tasks.TASKS)
@@ -17,7 +19,7 @@ def test_every_task_draws_a_mask_of_its_pattern(name):
     known = tasks.training_known(name, shape, generator(0, name))
     assert known.shape == (shape.num_frames, 64, 64)
     assert torch.equal(known, masks.draw_known(task.pattern, shape, generator(0, name)))
-    assert latent_known(known[None]).any() == (task.source != "none")
+    assert latent_known(known[None]).any() == (task.source not in ("none", "reference"))
 
 
 def test_an_unknown_task_is_refused():
@@ -40,6 +42,19 @@ def test_an_unknown_task_is_refused():
         ({"extend": "a", "extend_before": True}, "extend_before"),
         ({"edit": "a", "edit_region": "m"}, "inpaint_fixed"),
         ({"edit": "a", "aspect_ratio": "16:9"}, "outpaint"),
+        ({"edit": "a"}, "edit"),
+        ({"edit": "a", "references": SUBJECT, "keep_audio": True}, "edit"),
+        (
+            {"edit": "a", "edit_region": "m", "references": SUBJECT, "voices": FILES},
+            "inpaint_fixed",
+        ),
+        ({"edit": "a", "edit_region": "m", "kind": "image"}, "inpaint_image"),
+        ({"edit": "a", "kind": "image"}, "edit"),
+        ({"references": SUBJECT, "voices": FILES, "audio_refs": FILES}, "references"),
+        ({"grid": FILES[0], "audio_refs": FILES}, "storyboard"),
+        ({"audio_refs": FILES}, "sounds"),
+        ({"ref_video": FILES[0], "references": SUBJECT}, "motion"),
+        ({"keyframes": (Keyframe(image="b"),)}, "keyframes"),
     ],
 )
 def test_a_request_names_its_task(fields, name):

@@ -1,5 +1,6 @@
 """What the files of a request hold, as tensors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +9,13 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from openreels.conditioning.frames import nearest_ratio
-from openreels.core.request import MAX_REFERENCE_VIDEO_S, RESOLUTIONS, GenerationRequest
+from openreels.core.request import (
+    MAX_REFERENCE_VIDEO_S,
+    MAX_VOICE_S,
+    RESOLUTIONS,
+    GenerationRequest,
+    TaggedFile,
+)
 from openreels.core.shapes import (
     BASE_FPS,
     MAX_DURATION_S,
@@ -17,6 +24,7 @@ from openreels.core.shapes import (
     frames_of_seconds,
     size_for,
 )
+from openreels.media.audio import read_waveform
 from openreels.media.clip import read_clip
 from openreels.media.files import ReadLimits
 from openreels.media.image import read_image
@@ -34,8 +42,18 @@ class Material:
     """Picture at the end."""
     keyframes: tuple[tuple[float, UInt8[Tensor, "_ _ 3"]], ...] = ()
     """Pictures with their seconds."""
+    untimed: tuple[UInt8[Tensor, "_ _ 3"], ...] = ()
+    """Pictures inside the clip whose time is free."""
+    references: tuple[tuple[UInt8[Tensor, "_ _ 3"], ...], ...] = ()
+    """Pictures of each reference."""
+    grid: UInt8[Tensor, "_ _ 3"] | None = None
+    """The storyboard."""
+    voices: tuple[Float[Tensor, "2 _"], ...] = ()
+    """Voice samples at 44.1 kHz."""
+    audio_refs: tuple[Float[Tensor, "2 _"], ...] = ()
+    """Other sounds at 44.1 kHz."""
     clip: UInt8[Tensor, "t _ _ 3"] | None = None
-    """Frames of the clip to extend or edit, at 16 fps."""
+    """Frames of the clip to extend, edit or follow, at 16 fps; one frame for a picture."""
     waveform: Float[Tensor, "2 s"] | None = None
     """Its sound at 44.1 kHz."""
     region: Bool[Tensor, "_ _ _"] | None = None
@@ -57,6 +75,13 @@ def gather(request: GenerationRequest) -> Material:
         MediaError: If a file is missing, cannot be read, or is too long or too large.
     """
     timed = [(frame.time_s, frame.image) for frame in request.keyframes]
+    sound_limits = ReadLimits(max_duration_s=MAX_VOICE_S)
+
+    def sounds(files: Sequence[TaggedFile]) -> tuple[Tensor, ...]:
+        return tuple(
+            torch.from_numpy(read_waveform(file.path, limits=sound_limits)) for file in files
+        )
+
     stills = Material(
         first_frame=_picture(request.first_frame),
         last_frame=_picture(request.last_frame),
@@ -65,11 +90,30 @@ def gather(request: GenerationRequest) -> Material:
             for time_s, path in timed
             if time_s is not None
         ),
+        untimed=tuple(torch.from_numpy(read_image(path)) for time, path in timed if time is None),
+        references=tuple(
+            tuple(torch.from_numpy(read_image(path)) for path in reference.images)
+            for reference in request.references
+        ),
+        grid=_picture(request.grid.path if request.grid else None),
+        voices=sounds(request.voices),
+        audio_refs=sounds(request.audio_refs),
     )
-    path = request.extend or request.edit
+    return _with_source(request, stills)
+
+
+def _with_source(request: GenerationRequest, stills: Material) -> Material:
+    """Read the clip, or the picture, that is extended, edited or followed."""
+    follows = None if request.ref_video is None else request.ref_video.path
+    path = request.extend or request.edit or follows
     if path is None:
         return stills
-    longest_s = MAX_REFERENCE_VIDEO_S if request.extend else ReadLimits().max_duration_s
+    if request.kind == "image":
+        picture = torch.from_numpy(read_image(path))[None]
+        facts = MediaFacts(duration_s=0.0, height=picture.shape[1], width=picture.shape[2])
+        size = _size(request, facts)
+        return _with_region(request, replace(stills, clip=picture), facts, size)
+    longest_s = ReadLimits().max_duration_s if request.edit else MAX_REFERENCE_VIDEO_S
     limits = ReadLimits(max_duration_s=longest_s)
     facts = probe(path, limits=limits)
     whole = request.edit is not None and request.edit_region is None
@@ -80,9 +124,16 @@ def gather(request: GenerationRequest) -> Material:
         clip=torch.from_numpy(np.ascontiguousarray(clip.frames)),
         waveform=None if clip.waveform is None else torch.from_numpy(clip.waveform),
     )
-    if request.edit_region is None or size is None:
+    return _with_region(request, material, facts, size)
+
+
+def _with_region(
+    request: GenerationRequest, material: Material, facts: MediaFacts, size: tuple[int, int] | None
+) -> Material:
+    if request.edit_region is None or size is None or material.clip is None:
         return material
-    shape = ClipShape(num_frames=editable_frames(clip.num_frames), height=size[0], width=size[1])
+    num_frames = editable_frames(len(material.clip))
+    shape = ClipShape(num_frames=num_frames, height=size[0], width=size[1])
     region = read_mask(request.edit_region, source=facts, shape=shape)
     return replace(material, region=torch.from_numpy(region))
 

@@ -11,8 +11,9 @@ from openreels.conditioning.masks import draw_known
 from openreels.core.request import GenerationRequest
 from openreels.core.shapes import ClipShape
 
-Source = Literal["none", "stills", "clip"]
-"""Where given latents come from: nowhere, still images, or the source clip itself."""
+Source = Literal["none", "stills", "clip", "reference"]
+"""Where given latents come from: nowhere, still images, or the source clip itself; or the source
+clip gives none and is seen as a reference."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +100,7 @@ _ROWS = (
         pattern="fixed_region",
         source="clip",
         needs=("edit", "edit_region"),
-        allows=("keep_audio",),
+        allows=("keep_audio", "references", "grid", "voices", "audio_refs"),
     ),
     Task(
         name="inpaint_moving",
@@ -107,7 +108,7 @@ _ROWS = (
         pattern="moving_region",
         source="clip",
         needs=("edit", "edit_region"),
-        allows=("keep_audio",),
+        allows=("keep_audio", "references", "grid", "voices", "audio_refs"),
     ),
     Task(
         name="inpaint_image",
@@ -115,6 +116,7 @@ _ROWS = (
         pattern="fixed_region",
         source="clip",
         needs=("edit", "edit_region"),
+        allows=("references", "grid"),
         sound=False,
         single_frame=True,
     ),
@@ -124,11 +126,51 @@ _ROWS = (
         pattern="centre",
         source="clip",
         needs=("edit",),
-        allows=("edit_region", "keep_audio"),
+        allows=("edit_region", "keep_audio", "references", "grid", "voices", "audio_refs"),
     ),
 )
 
-TASKS: dict[str, Task] = {row.name: row for row in _ROWS}
+_IN_CONTEXT = (
+    Task(
+        name="references",
+        summary="a clip of things shown in pictures, with their voices",
+        pattern="nothing",
+        needs=("references",),
+        allows=("voices", "audio_refs"),
+    ),
+    Task(
+        name="storyboard",
+        summary="a clip that follows the panels of a collage",
+        pattern="nothing",
+        needs=("grid",),
+        allows=("audio_refs",),
+    ),
+    Task(
+        name="sounds",
+        summary="a clip with music or ambience like a given sound",
+        pattern="nothing",
+        needs=("audio_refs",),
+    ),
+    Task(
+        name="motion",
+        summary="a clip that moves like a given clip",
+        pattern="nothing",
+        source="reference",
+        needs=("ref_video",),
+        allows=("references", "grid", "voices", "audio_refs"),
+    ),
+    Task(
+        name="edit",
+        summary="a clip changed as the prompt says",
+        pattern="nothing",
+        source="reference",
+        needs=("edit",),
+        allows=("references", "grid", "voices", "audio_refs", "keep_audio"),
+    ),
+)
+"""Rows whose material stands before the clip (sec. 3.3)."""
+
+TASKS: dict[str, Task] = {row.name: row for row in (*_ROWS, *_IN_CONTEXT)}
 """Every task by name."""
 
 
@@ -152,8 +194,9 @@ def task_named(name: str) -> Task:
 def task_of(request: GenerationRequest) -> Task:
     """Find the task of a request from its fields; the files it names are not read.
 
-    An edit region counts as fixed here; ``build`` looks at the mask and says whether it moves or
-    surrounds the picture.
+    An edit region counts as fixed here; ``plans`` looks at the mask and says whether it moves or
+    surrounds the picture. An edit to another aspect ratio counts as outpainting; where the clip has
+    that ratio already, it is an edit by instruction.
 
     Args:
         request: A valid request.
@@ -165,19 +208,38 @@ def task_of(request: GenerationRequest) -> Task:
     if request.kind == "audio":
         name = "t2a"
     elif request.kind == "image":
-        name = "t2i"
+        name = "t2i" if not request.edit else _edit_of(request)
+        name = "inpaint_image" if name == "inpaint_fixed" else name
     elif request.extend:
         name = "extend_before" if request.extend_before else "extend"
     elif request.edit:
-        name = "inpaint_fixed" if request.edit_region else "outpaint"
+        name = _edit_of(request)
+    elif request.ref_video:
+        name = "motion"
     elif request.keyframes:
         name = "keyframes"
     elif stills:
         name = {"first_frame": "first", "last_frame": "last"}[stills[0]]
         name = "first_last" if len(stills) == 2 else name
     else:
-        name = "t2av" if request.sound else "t2v"
+        name = _from_nothing(request)
     return TASKS[name]
+
+
+def _edit_of(request: GenerationRequest) -> str:
+    if request.edit_region:
+        return "inpaint_fixed"
+    return "outpaint" if request.aspect_ratio else "edit"
+
+
+def _from_nothing(request: GenerationRequest) -> str:
+    if request.references:
+        return "references"
+    if request.grid:
+        return "storyboard"
+    if request.audio_refs:
+        return "sounds"
+    return "t2av" if request.sound else "t2v"
 
 
 def training_known(

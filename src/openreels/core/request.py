@@ -131,7 +131,7 @@ class GenerationRequest:
     extend_before: bool = False
     """Whether the new part comes before the clip instead of after it."""
     edit: str | None = None
-    """Path of a clip to change."""
+    """Path of a clip to change; of a picture, where one picture is made."""
     edit_region: str | None = None
     """Path of a mask, picture or clip: white is the part to change."""
     keep_audio: bool = False
@@ -241,9 +241,11 @@ def _output(request: GenerationRequest) -> Iterator[str]:
             named = (clip_only or ["references"])[0]
             yield f"sound alone takes no pictures, got {named}; make a clip, or leave it out"
     if request.kind == "image":
+        clip_only = [name for name in clip_only if name != "edit"]
         clip_only += [n for n in ("voices", "audio_refs", "duration_s") if getattr(request, n)]
-        if clip_only:
-            yield f"one picture has no length, got {clip_only[0]}; make a clip, or leave it out"
+        if clip_only or request.keep_audio:
+            named = (clip_only or ["keep_audio"])[0]
+            yield f"one picture has no length, got {named}; make a clip, or leave it out"
 
 
 _CLIP_FIELDS = ("first_frame", "last_frame", "keyframes", "ref_video", "extend", "edit")

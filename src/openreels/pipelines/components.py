@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from openreels.conditioning.conditions import Conditions
 from openreels.core.errors import CheckpointError
 from openreels.core.protocols import Enhancer
 from openreels.core.request import GenerationRequest
@@ -26,12 +27,6 @@ class Capabilities:
 
     resolutions: tuple[str, ...] = ("64p",)
     """Names of the sizes that it makes."""
-    references: bool = False
-    """Pictures, grids and keyframes without a time, in context."""
-    sounds: bool = False
-    """Voices and other sounds, in context."""
-    reference_video: bool = False
-    """Clips whose motion is followed, and edits by instruction."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,25 +126,22 @@ def check_capable(request: GenerationRequest, can: Capabilities) -> None:
             f"this model makes {', '.join(can.resolutions)}, got resolution "
             f"{request.resolution!r}; choose one of these"
         )
-    auto = any(keyframe.time_s is None for keyframe in request.keyframes)
-    by_instruction = bool(request.edit) and not request.edit_region and not request.aspect_ratio
-    asked = (
-        (bool(request.references), can.references, "references (--ref)"),
-        (request.grid is not None, can.references, "storyboard grids (--grid)"),
-        (auto, can.references, "keyframes without a time (auto); give their seconds"),
-        (bool(request.voices), can.sounds, "voice samples (--voice)"),
-        (bool(request.audio_refs), can.sounds, "sound references (--audio-ref)"),
-        (request.ref_video is not None, can.reference_video, "reference clips (--ref-video)"),
-        (
-            by_instruction,
-            can.reference_video,
-            "edits by instruction; give the region to change or another aspect ratio",
-        ),
+
+
+def untrained(conditions: Conditions, mmdit: MMDiT) -> tuple[str, ...]:
+    """Tell what was used that the model has not learnt.
+
+    Args:
+        conditions: What it saw.
+        mmdit: Its transformer.
+
+    Returns:
+        A sentence if references stood before the clip and these weights know none.
+    """
+    seen = (conditions.references.video, conditions.references.audio)
+    if mmdit.config.num_tags or all(one is None for one in seen):
+        return ()
+    return (
+        "these weights were trained without references: they are seen in context, but the result "
+        "may not follow them",
     )
-    for wanted, able, what in asked:
-        if wanted and not able:
-            raise ValueError(
-                "this model makes clips, sound and pictures from text, first, last and timed "
-                "frames, extends clips and changes regions of them; it was not trained for "
-                f"{what}"
-            )

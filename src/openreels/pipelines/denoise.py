@@ -7,7 +7,7 @@ from einops import repeat
 from jaxtyping import Float
 from torch import Tensor
 
-from openreels.conditioning.build import Conditions
+from openreels.conditioning.conditions import Conditions
 from openreels.conditioning.tokens import (
     audio_branch,
     audio_latents_from,
@@ -71,9 +71,10 @@ def branch_inputs(
             conditions.given.known,
             fps=conditions.shape.fps,
             patch=components.patch,
+            references=conditions.references.video,
         )
     if noisy.audio is not None:
-        audio = audio_branch(noisy.audio)
+        audio = audio_branch(noisy.audio, conditions.references.audio)
     return Joint(video, audio)
 
 
@@ -82,7 +83,8 @@ def guided_denoiser(
 ) -> Callable[[Sample, PerSample], Sample]:
     """Make the velocity of a clip out of the transformer's.
 
-    With guidance, the prompt and its absence are two rows of one batch; both see the same mask.
+    With guidance, the prompt with its references and the absence of both are two rows of one batch;
+    both see the same mask.
 
     Args:
         components: Networks.
@@ -95,13 +97,19 @@ def guided_denoiser(
     dtype = next(components.mmdit.parameters()).dtype
     context = conditions.context.to(components.device, dtype)
     mask = conditions.context_mask.to(components.device)
+    named = conditions.context_tags.to(components.device)
 
     def rows_of(branch: BranchInput | None, rows: int) -> BranchInput | None:
         if branch is None:
             return None
+        shown = branch.attendable
+        if shown is not None and branch.tags is not None:
+            shown = torch.cat([shown, shown & (branch.tags == 0)])[:rows]
         return BranchInput(
             tokens=repeat(branch.tokens.to(dtype), "1 n p -> r n p", r=rows),
             positions=repeat(branch.positions, "1 n a -> r n a", r=rows),
+            attendable=shown,
+            tags=None if branch.tags is None else repeat(branch.tags, "1 n -> r n", r=rows),
         )
 
     def row(values: Tensor | None, index: int) -> Tensor | None:
@@ -115,6 +123,7 @@ def guided_denoiser(
             context[:rows],
             mask[:rows],
             sigma.expand(rows),
+            named[:rows],
         )
         velocity = _latents(components, tokens, noisy)
         if rows == 1:
@@ -132,9 +141,11 @@ def _latents(
     video = audio = None
     if tokens.video is not None and like.video is not None:
         grid = (like.video.shape[2], like.video.shape[3], like.video.shape[4])
-        video = video_latents_from(tokens.video.float(), grid=grid, patch=components.patch)
-    if tokens.audio is not None:
-        audio = audio_latents_from(tokens.audio.float())
+        count = grid[0] * grid[1] * grid[2] // components.patch**2
+        own = tokens.video[:, -count:].float()
+        video = video_latents_from(own, grid=grid, patch=components.patch)
+    if tokens.audio is not None and like.audio is not None:
+        audio = audio_latents_from(tokens.audio[:, -like.audio.shape[-1] :].float())
     return Joint(video, audio)
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from einops import rearrange
 
-from openreels.conditioning.build import Conditions, build
+from openreels.conditioning.build import build
+from openreels.conditioning.conditions import Conditions
 from openreels.conditioning.material import gather
 from openreels.core.request import GenerationRequest, validate
 from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.diffusion.solvers import Sample
 from openreels.media.clip import Clip, frames_of
-from openreels.pipelines.components import Components, check_capable
+from openreels.pipelines.components import Components, check_capable, untrained
 from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
 from openreels.pipelines.paste import paste_back
@@ -87,7 +88,13 @@ def generate(
         with stages.measure("read"):
             material = gather(request)
         with stages.measure("encode"):
-            conditions = build(request, components, material, device=components.device)
+            conditions = build(
+                request,
+                components,
+                material,
+                num_tags=components.mmdit.config.num_tags,
+                device=components.device,
+            )
         with stages.measure("denoise", sampling.num_steps):
             latents = denoise(
                 components,
@@ -102,7 +109,7 @@ def generate(
     metadata |= {
         "prompt": asked,
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
-        "notes": [*told, *conditions.notes],
+        "notes": [*told, *conditions.notes, *untrained(conditions, components.mmdit)],
         "stages_s": stages.seconds,
     }
     return Result(clip=clip, metadata=metadata)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from openreels.conditioning.build import KeptSound
+from openreels.conditioning.conditions import KeptSound
 from openreels.core.shapes import SAMPLE_RATE_HZ
 
 FADE_S = 0.01

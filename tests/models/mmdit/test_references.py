@@ -53,7 +53,10 @@ def _own(out, inputs):
 
 
 def _close(left, right, **tolerance):
-    return [torch.allclose(a, b, **({"atol": 1e-5} | tolerance)) for a, b in zip(left, right)]
+    return [
+        torch.allclose(a, b, **({"atol": 1e-5} | tolerance))
+        for a, b in zip(left, right, strict=True)
+    ]
 
 
 def test_a_hidden_reference_is_no_reference():

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 from openreels.core.arrays import Context, ContextMask
-from openreels.core.protocols import Message
+from openreels.core.protocols import Message, TextPart
 from openreels.models.text_encoder.config import PromptEncoderConfig
 from openreels.models.text_encoder.tokenizer import HashedPrompts, HashTokenizer
 
@@ -48,7 +48,37 @@ class PromptEncoder(nn.Module):
         Returns:
             Tokens (zeros where padded) and True for the real ones, padded to the longest prompt.
         """
-        return self.encode_text([" ".join(part.text for part in message) for message in messages])
+        with torch.no_grad():
+            prompts = self._read(messages)[0].to(self.table.device)
+            return self(prompts), prompts.attendable
+
+    def tags(self, messages: Sequence[Message]) -> Int[Tensor, "b n"]:
+        """Number the tokens of ``encode``.
+
+        Args:
+            messages: The same as for ``encode``.
+
+        Returns:
+            Number of the reference that each token belongs to; 0 is none.
+        """
+        return self._read(messages)[1]
+
+    def _read(self, messages: Sequence[Message]) -> tuple[HashedPrompts, Int[Tensor, "b n"]]:
+        """Words of every message with the tags of their parts, cut to the budget."""
+        words, tags = list[list[str]](), list[list[int]]()
+        for message in messages:
+            pairs = [
+                (word, part.tag)
+                for part in message
+                if isinstance(part, TextPart)
+                for word in self.tokenizer.split(part.text)
+            ]
+            fitting = self.tokenizer.fit([word for word, _ in pairs])
+            words.append(fitting)
+            tags.append([tag for _, tag in pairs[: len(fitting)]])
+        prompts = self.tokenizer.batch(words)
+        longest = prompts.words.shape[1]
+        return prompts, torch.tensor([row + [0] * (longest - len(row)) for row in tags])
 
     def encode_text(self, texts: Sequence[str]) -> tuple[Context, ContextMask]:
         """Encode plain prompts.

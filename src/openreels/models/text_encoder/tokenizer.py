@@ -112,7 +112,7 @@ class HashTokenizer:
         """
         if not texts:
             raise ValueError("at least one prompt is needed, got none; pass '' for no words")
-        return self.batch([self._fit(self.split(text)) for text in texts])
+        return self.batch([self.fit(self.split(text)) for text in texts])
 
     def batch(self, prompts: Sequence[Sequence[str]]) -> HashedPrompts:
         """Hash words that are split already and fit the budget.
@@ -142,7 +142,8 @@ class HashTokenizer:
             attendable=torch.tensor([[i < len(p) for i in range(longest)] for p in places]),
         )
 
-    def _fit(self, words: list[str]) -> list[str]:
+    def fit(self, words: list[str]) -> list[str]:
+        """Cut words to the budget, with a warning."""
         budget = self.config.max_tokens
         if len(words) > budget:
             logger.warning(

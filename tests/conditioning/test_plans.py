@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from openreels.conditioning.material import Material
+from openreels.conditioning.plans import plan
+from openreels.core.request import GenerationRequest, Keyframe, TaggedFile
+
+
+def _clip(count, height=64, width=64):
+    draw = torch.Generator().manual_seed(count)
+    return torch.randint(0, 256, (count, height, width, 3), generator=draw, dtype=torch.uint8)
+
+
+FOLLOW = TaggedFile(tag="@m", path="m")
+
+
+def test_an_edit_by_instruction_has_the_length_and_size_of_its_clip_and_gives_nothing():
+    laid = plan(GenerationRequest(prompt="a", edit="c"), Material(clip=_clip(23, 48, 64)))
+    assert (laid.shape.num_frames, laid.shape.height, laid.shape.width) == (21, 64, 80)
+    assert laid.task.name == "edit"
+    assert laid.follows.shape == (21, 64, 80, 3)
+    assert (laid.clip, laid.known, laid.around.source) == (None, None, None)
+    assert "cut from 23 to 21" in laid.notes[0]
+
+
+def test_a_picture_is_edited_as_a_clip_of_one_frame():
+    request = GenerationRequest(prompt="a", kind="image", edit="c", edit_region="m")
+    region = torch.zeros(1, 64, 64, dtype=torch.bool)
+    region[:, :16] = True
+    laid = plan(request, Material(clip=_clip(1), region=region))
+    assert (laid.task.name, laid.shape.num_frames) == ("inpaint_image", 1)
+    assert torch.equal(laid.known, ~region)
+
+
+@pytest.mark.parametrize("sounds", [True, False])
+def test_a_clip_whose_motion_is_followed_keeps_its_sound(sounds):
+    wave = torch.zeros(2, 44_100) if sounds else None
+    request = GenerationRequest(prompt="@m", ref_video=FOLLOW)
+    laid = plan(request, Material(clip=_clip(17), waveform=wave))
+    assert (laid.task.name, laid.shape.num_frames) == ("motion", 17)
+    assert (laid.around.sound is not None) == sounds
+
+
+def test_keyframes_without_a_time_give_no_latent():
+    pictures = (_clip(1, 90, 160)[0],)
+    request = GenerationRequest(prompt="a", keyframes=(Keyframe(image="k"),))
+    laid = plan(request, Material(untimed=pictures))
+    assert not laid.known.any()
+    assert laid.shape.width == 112
+
+
+@pytest.mark.parametrize("fields", [{"edit": "c"}, {"extend": "c"}, {"ref_video": FOLLOW}])
+def test_a_source_that_is_not_there_is_named(fields):
+    with pytest.raises(ValueError, match=r"got none; give the path of a clip"):
+        plan(GenerationRequest(prompt="@m", **fields), Material())
