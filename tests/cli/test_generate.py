@@ -226,3 +226,84 @@ def test_an_interrupted_process_leaves_no_file(files, tiny_model):
     assert log.read_text().endswith("error: stopped; no half-written file is left\n")
     assert "Traceback" not in log.read_text()
     assert sorted(files.rglob("*")) == before
+
+
+REFERENCES = {
+    "subjects": ("@a near @b", "--ref", "@a=picture.png,mask.png", "--ref", "@b=small.png"),
+    "voice": (
+        "@a says <dialogue>ba</dialogue>", "--ref", "@a=picture.png", "--voice", "@a=sound.m4a",
+    ),
+    "grid": ("as in @g", "--grid", "@g=picture.png"),
+    "auto keyframe": ("a ball", "--keyframe", "auto=picture.png", "--keyframe", "0.5=mask.png"),
+    "sound": ("rain like @s", "--audio-ref", "@s=sound.m4a"),
+    "motion": ("a ball moves like @m", "--ref-video", "@m=clip.mp4"),
+    "motion of a subject": (
+        "@a moves like @m", "--ref-video", "@m=clip.mp4", "--ref", "@a=picture.png",
+    ),
+    "instruction": ("make the ball in @video_1 red", "--edit", "clip.mp4"),
+    "instruction, same sound": ("make it night", "--edit", "clip.mp4", "--keep-audio"),
+    "instruction and subject": ("put in @a", "--edit", "clip.mp4", "--ref", "@a=picture.png"),
+    "region and subject": (
+        "put in @a", "--edit", "clip.mp4", "--edit-region", "mask.png", "--ref", "@a=picture.png",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_references_and_edits_run_from_the_command_line(openreels, files, tiny_model, name):
+    words = REFERENCES[name]
+    long = () if "--edit" in words or "--ref-video" in words else ("--duration", 1)
+    options = ("--preset", tiny_model, "--steps", 1, *long, "--json", "-o", "out.mp4")
+    result = openreels("generate", *words, *options)
+    assert result.status == 0, result.err
+    facts = json.loads(result.out)
+    clip = read_clip(files / "out.mp4")
+    assert clip.num_frames == facts["num_frames"] == 17
+    assert clip.waveform.shape[1] == round(17 / 16 * 44_100)
+    assert any("trained without references" in note for note in facts["notes"])
+    if "motion" in name or "same sound" in name:
+        source = read_clip(files / "clip.mp4").waveform
+        assert np.abs(clip.waveform - source)[:, 3000:-3000].max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("words", "out"),
+    [
+        (("make it red", "--edit", "picture.png"), "out.png"),
+        (("a ball", "--edit", "picture.png", "--edit-region", "mask.png"), "out.png"),
+        (("@a", "--ref", "@a=picture.png"), "out.png"),
+        (("like @s", "--audio-ref", "@s=sound.m4a", "--duration", 1), "out.wav"),
+    ],
+)
+def test_pictures_and_sounds_take_references_too(openreels, files, tiny_model, words, out):
+    options = ("--preset", tiny_model, "--steps", 1, "-o", out)
+    result = openreels("generate", *words, *options)
+    assert result.status == 0, result.err
+    if out.endswith(".png"):
+        made, given = read_image(files / out), read_image(files / "picture.png")
+        assert made.shape == (64, 64, 3)
+        if "--edit-region" in words:
+            assert np.array_equal(made[:, :32], given[:, :32])
+    else:
+        assert read_waveform(files / out).shape[1] == pytest.approx(44_100, abs=4096)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("@a", "--ref", "@a=no.png"), "no.png"),
+        (("@a", "--ref", "@a=text.png"), "text.png"),
+        (("@s", "--audio-ref", "@s=picture.png"), "picture.png"),
+        (("@m", "--ref-video", "@m=picture.png"), "picture.png"),
+        (("@m", "--ref-video", "@m=sound.m4a"), "sound.m4a"),
+        (("@a", "--ref", "@a=picture.png", "--first-frame", "picture.png"), "exclude references"),
+        (("make it red", "--edit", "clip.mp4", "--duration", "2"), "length follows the given clip"),
+        (("nothing", "--ref", "@a=picture.png"), "every tag must occur in the prompt"),
+    ],
+)
+def test_bad_references_are_one_sentence(openreels, files, tiny_model, words, message):
+    result = openreels("generate", *words, "--preset", tiny_model, "--steps", 1, "-o", "out.mp4")
+    assert result.status == 2
+    assert message in result.err
+    assert "Traceback" not in result.err
+    assert not (files / "out.mp4").exists()
