@@ -21,6 +21,7 @@ Expression = Literal["neutral", "happy", "sad", "surprised"]
 OverlayKind = Literal["words", "watermark", "subtitle", "logo"]
 Spot = Literal["top", "bottom", "top left", "top right", "bottom left", "bottom right"]
 Logo = Literal["heart", "crown", "bolt", "arrow"]
+EffectKind = Literal["dissolve", "melt", "inflate", "glow", "shatter"]
 Direction = Literal["left", "right"]
 Side = Literal["left", "middle", "right"]
 Surface = Literal["floor", "wall", "post", "actor"]
@@ -38,6 +39,7 @@ STYLES: tuple[Style, ...] = get_args(Style)
 EXPRESSIONS: tuple[Expression, ...] = get_args(Expression)
 OVERLAYS: tuple[OverlayKind, ...] = get_args(OverlayKind)
 LOGOS: tuple[Logo, ...] = get_args(Logo)
+EFFECTS: tuple[EffectKind, ...] = get_args(EffectKind)
 OUTDOORS: tuple[Place, ...] = ("meadow", "beach", "desert", "street")
 """Places where rain and snow fall."""
 
@@ -135,6 +137,30 @@ class Shot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """A transformation that an actor undergoes; its motion goes on.
+
+    Raises:
+        ValueError: If it starts before the clip or takes no time.
+    """
+
+    kind: EffectKind
+    """Falls apart into sparks, melts, swells, glows, or breaks into shards."""
+    actor: int
+    """Index of the actor."""
+    start_s: float
+    """Until then the picture is as without it, exactly."""
+    duration_s: float
+    """Time from its start until it is complete, in [0.1, 15]; what it left stays as it is."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    def __post_init__(self) -> None:
+        _check_range("start_s of an effect", self.start_s, 0.0, MAX_DURATION_S)
+        _check_range("duration_s of an effect", self.duration_s, 0.1, MAX_DURATION_S)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
     """One puppet: what it looks like, what it does, and the numbers of its motion.
 
@@ -168,6 +194,8 @@ class Actor:
     """Index of the other actor of a collision."""
     face: Face | None = None
     """Eyes and a mouth, if it has any."""
+    moves_like: Material | None = None
+    """Material whose restitution and density it moves with; None is its own."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -194,7 +222,7 @@ class Scene:
 
     Raises:
         ValueError: If there is no actor, partners do not name each other, the ratio or the length
-            is unknown, it rains or snows indoors, or a cut is out of order.
+            is unknown, it rains or snows indoors, a cut is out of order, or an effect has no actor.
     """
 
     seed: int
@@ -221,6 +249,8 @@ class Scene:
     """What is drawn over the picture, the last on top."""
     shots: tuple[Shot, ...] = ()
     """What each hard cut changes, in order of time; ``place`` and ``camera`` are the first shot."""
+    effects: tuple[Effect, ...] = ()
+    """What actors undergo, at most one each."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -238,6 +268,12 @@ class Scene:
                 f"choose among {', '.join(OUTDOORS)}"
             )
         self._check_shots()
+        changed = [effect.actor for effect in self.effects]
+        if len(set(changed)) < len(changed) or not set(changed) <= set(range(len(self.actors))):
+            raise ValueError(
+                f"every effect must have an actor of its own, 0 to {len(self.actors) - 1}, "
+                f"got {changed}"
+            )
         for index, actor in enumerate(self.actors):
             partner = actor.partner
             if partner is not None and (
