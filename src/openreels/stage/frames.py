@@ -10,6 +10,7 @@ from openreels.stage.camera import shot_numbers, view
 from openreels.stage.overlays import axes
 from openreels.stage.physics import Pose, pose
 from openreels.stage.scene import Scene
+from openreels.stage.weather import Air
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,4 +66,16 @@ def frames_of(
         }),
         times=times.to(device, torch.float32),
         shots=tuple(shot_numbers(scene, times)),
+    )
+
+
+def air_of(frames: Frames) -> Air:
+    """Where and when rain or snow falls in the frames."""
+    zoom = frames.zoom.view(-1, 1, 1)
+    return Air(
+        x=frames.x / zoom,
+        y=frames.y[:, None] / zoom + frames.camera_y.view(-1, 1, 1),
+        camera_x=frames.camera_x.view(-1, 1, 1),
+        time=frames.times.view(-1, 1, 1),
+        soft=1.5 * frames.pixel / zoom,
     )

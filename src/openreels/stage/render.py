@@ -19,7 +19,7 @@ from openreels.stage.backgrounds import background
 from openreels.stage.camera import View, scene_in_shot
 from openreels.stage.effects import Part, altered, effect_of, parts, room, shine
 from openreels.stage.faces import draw_face, opening
-from openreels.stage.frames import Frames, frames_of
+from openreels.stage.frames import Frames, air_of, frames_of
 from openreels.stage.geometry import lane_of, radius
 from openreels.stage.overlays import draw_overlays, spread
 from openreels.stage.paint import mix, step
@@ -27,7 +27,7 @@ from openreels.stage.physics import Pose
 from openreels.stage.scene import Scene
 from openreels.stage.scenery import posts, rope, shadows
 from openreels.stage.styles import PAPER_SHADOW, Canvas, bricks, finish, paper_actor
-from openreels.stage.weather import Air, precipitation
+from openreels.stage.weather import precipitation
 
 _WINDOW = 1.42
 """Half side of an actor's window in radii; no outline reaches further, squashed or not."""
@@ -152,14 +152,7 @@ def _weather(image: Tensor, frames: Frames, *, in_front: bool) -> Tensor:
     """Draw what falls behind or in front of the actors."""
     if frames.scene.weather == "clear":
         return image
-    zoom = frames.zoom.view(-1, 1, 1)
-    air = Air(
-        x=frames.x / zoom,
-        y=frames.y[:, None] / zoom + frames.camera_y.view(-1, 1, 1),
-        camera_x=frames.camera_x.view(-1, 1, 1),
-        time=frames.times.view(-1, 1, 1),
-        soft=1.5 * frames.pixel / zoom,
-    )
+    air = air_of(frames)
     return precipitation(image, frames.scene, air, in_front=in_front)
 
 
