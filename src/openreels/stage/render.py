@@ -17,7 +17,7 @@ from openreels.core.shapes import ClipShape
 from openreels.stage.actors import outline, shade, surface
 from openreels.stage.backgrounds import LIGHTS, background
 from openreels.stage.camera import View, scene_in_shot, shot_numbers, view
-from openreels.stage.faces import draw_face, opening
+from openreels.stage.faces import draw_face, mouth
 from openreels.stage.geometry import floor_y, lane_of, radius
 from openreels.stage.motion import ROPE_LENGTH, pendulum, tracks
 from openreels.stage.overlays import axes, draw_overlays, spread
@@ -199,7 +199,7 @@ def _actor(image: Tensor, frames: _Frames, index: int) -> Tensor:
     if paper:
         colour = paper_actor(actor, at, colour, distance)
     if actor.face is not None:
-        opened = opening(actor.face, frames.times)
+        opened = mouth(frames.scene, index, frames.times)
         colour, drawn = draw_face(actor, at, colour, opened, window.soft)
         opacity = torch.maximum(torch.as_tensor(opacity), drawn)
     cover = step(-distance, window.soft)[:, None] * opacity
