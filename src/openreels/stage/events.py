@@ -1,13 +1,12 @@
 """Records of what is heard in a scene: strikes of bell and drum, and syllables."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
 import torch
 
-from openreels.stage.speech import VOWELS, Utterance, Voice
+from openreels.stage.speech import VOWELS, Utterance, Voice, midi_note
 from openreels.stage.voice import place
 
 Size = Literal["small", "medium", "large"]
@@ -86,7 +85,7 @@ def spoken(utterances: Sequence[Utterance]) -> tuple[Spoken, ...]:
                     x=x,
                     actor=one.actor,
                     pitch_hz=note,
-                    midi=None if note is None else 69 + 12 * math.log2(note / 440),
+                    midi=None if note is None else midi_note(note),
                 )
             )
     return tuple(sorted(found, key=lambda event: event.start_s))

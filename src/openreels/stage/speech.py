@@ -6,6 +6,7 @@ formants follow the same smooth steps, so the mouth is exactly in time with the 
 formants are near the averages of grown men (Peterson and Barney, 1952); other numbers are ours.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -301,6 +302,11 @@ class Utterance(Line):
 def midi_hz(note: float) -> float:
     """Frequency of a MIDI note; 69 is 440 Hz."""
     return 440.0 * 2.0 ** ((note - 69.0) / 12.0)
+
+
+def midi_note(hz: float) -> float:
+    """MIDI note of a frequency; 440 Hz is 69."""
+    return 69.0 + 12.0 * math.log2(hz / 440.0)
 
 
 @dataclass(frozen=True, slots=True)
