@@ -73,9 +73,7 @@ AMBIENCE_HELD_OUT: Mapping[AmbienceKind, str] = {
     "night": "you can hear crickets",
 }
 PLAY_WORDS: Mapping[Instrument, Words] = {
-    "drum": _words(
-        "beats a drum|hits a drum|drums on a drum|lands on a drum", "strikes a drum"
-    ),
+    "drum": _words("beats a drum|hits a drum|drums on a drum|lands on a drum", "strikes a drum"),
     "bell": _words("rings a bell|hits a bell|makes a bell ring|knocks a bell", "strikes a bell"),
 }
 PLAY_SOUNDS: Mapping[Instrument, Words] = {

@@ -24,6 +24,7 @@ from openreels.stage.overlays import axes, draw_overlays, spread
 from openreels.stage.paint import mix, rgb, scaled, step
 from openreels.stage.physics import Pose, pose
 from openreels.stage.scene import Scene
+from openreels.stage.struck_looks import draw_instruments
 from openreels.stage.styles import PAPER_SHADOW, Canvas, bricks, finish, paper_actor
 from openreels.stage.weather import Air, precipitation
 
@@ -225,15 +226,18 @@ def _weather(image: Tensor, frames: _Frames, *, in_front: bool) -> Tensor:
     """Draw what falls behind or in front of the actors."""
     if frames.scene.weather == "clear":
         return image
+    return precipitation(image, frames.scene, _air(frames), in_front=in_front)
+
+
+def _air(frames: _Frames) -> Air:
     zoom = frames.zoom.view(-1, 1, 1)
-    air = Air(
+    return Air(
         x=frames.x / zoom,
         y=frames.y[:, None] / zoom + frames.camera_y.view(-1, 1, 1),
         camera_x=frames.camera_x.view(-1, 1, 1),
         time=frames.times.view(-1, 1, 1),
         soft=1.5 * frames.pixel / zoom,
     )
-    return precipitation(image, frames.scene, air, in_front=in_front)
 
 
 def _canvas(frames: _Frames) -> Canvas:
@@ -270,7 +274,8 @@ def _shot(frames: _Frames) -> Tensor:
     keep = slice(0, 1) if still else slice(None)
     look = View(x=frames.camera_x[keep], y=frames.camera_y[keep], zoom=frames.zoom[keep])
     image = _posts(background(scene, frames.x, frames.y, look), frames, still)
-    image = _weather(_shadows(image, frames), frames, in_front=False).contiguous()
+    image = _shadows(draw_instruments(image, scene, _air(frames)), frames)
+    image = _weather(image, frames, in_front=False).contiguous()
     for index in _order(scene):
         if scene.actors[index].action == "swing":
             image = _rope(image, frames, index)

@@ -284,7 +284,6 @@ class Scene:
                     f"focus must be an actor, 0 to {len(self.actors) - 1}, got {shot.focus}"
                 )
 
-
     def _check_lines(self) -> None:
         faces = [k for k, actor in enumerate(self.actors) if actor.face is not None]
         for line in self.lines:
