@@ -18,7 +18,7 @@ from openreels.stage.actors import outline, shade, surface
 from openreels.stage.backgrounds import background
 from openreels.stage.camera import View, scene_in_shot
 from openreels.stage.effects import Part, altered, effect_of, parts, room, shine
-from openreels.stage.faces import draw_face, opening
+from openreels.stage.faces import draw_face, mouth
 from openreels.stage.frames import Frames, air_of, frames_of
 from openreels.stage.geometry import lane_of, radius
 from openreels.stage.overlays import draw_overlays, spread
@@ -26,6 +26,7 @@ from openreels.stage.paint import mix, step
 from openreels.stage.physics import Pose
 from openreels.stage.scene import Scene
 from openreels.stage.scenery import posts, rope, shadows
+from openreels.stage.struck_looks import draw_instruments
 from openreels.stage.styles import PAPER_SHADOW, Canvas, bricks, finish, paper_actor
 from openreels.stage.weather import precipitation
 
@@ -118,7 +119,7 @@ def _layer(
     if paper:
         colour = paper_actor(actor, at, colour, distance)
     if actor.face is not None:
-        opened = opening(actor.face, frames.times)
+        opened = mouth(frames.scene, index, frames.times)
         colour, drawn = draw_face(actor, at, colour, opened, window.soft)
         opacity = torch.maximum(torch.as_tensor(opacity), drawn)
     cover = step(-distance, window.soft)[:, None] * opacity
@@ -190,7 +191,8 @@ def _shot(frames: Frames) -> Tensor:
     keep = slice(0, 1) if still else slice(None)
     look = View(x=frames.camera_x[keep], y=frames.camera_y[keep], zoom=frames.zoom[keep])
     image = posts(background(scene, frames.x, frames.y, look), frames, still)
-    image = _weather(shadows(image, frames), frames, in_front=False).contiguous()
+    image = shadows(draw_instruments(image, scene, air_of(frames)), frames)
+    image = _weather(image, frames, in_front=False).contiguous()
     for index in _order(scene):
         if scene.actors[index].action == "swing":
             image = rope(image, frames, index)

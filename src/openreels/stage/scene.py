@@ -6,11 +6,14 @@ from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
 from openreels.core.shapes import ASPECT_RATIOS, MAX_DURATION_S
+from openreels.stage.ambience import Ambience
+from openreels.stage.events import Instrument, Size, Spoken, Strike
+from openreels.stage.music import Chord, Music
+from openreels.stage.speech import Line, Utterance
 
 Shape = Literal["ball", "cube", "pyramid", "star", "ring"]
 Colour = Literal["red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
 Material = Literal["rubber", "wood", "metal", "glass"]
-Size = Literal["small", "medium", "large"]
 Action = Literal["bounce", "roll", "jump", "spin", "swing", "collide"]
 Place = Literal["meadow", "beach", "desert", "room", "theatre", "street"]
 TimeOfDay = Literal["day", "dusk", "night"]
@@ -42,6 +45,12 @@ LOGOS: tuple[Logo, ...] = get_args(Logo)
 EFFECTS: tuple[EffectKind, ...] = get_args(EffectKind)
 OUTDOORS: tuple[Place, ...] = ("meadow", "beach", "desert", "street")
 """Places where rain and snow fall."""
+
+PLAYERS: dict[Instrument, tuple[Action, ...]] = {
+    "drum": ("bounce", "jump", "spin"),
+    "bell": ("roll", "swing"),
+}
+"""Actions that strike each instrument: those that touch the floor, and those that touch posts."""
 
 MAX_ACTORS = 4
 """Most actors of one scene."""
@@ -194,6 +203,8 @@ class Actor:
     """Index of the other actor of a collision."""
     face: Face | None = None
     """Eyes and a mouth, if it has any."""
+    plays: Instrument | None = None
+    """What it strikes: a drum on the floor (bounce, jump, spin) or bells on posts (roll, swing)."""
     moves_like: Material | None = None
     """Material whose restitution and density it moves with; None is its own."""
 
@@ -209,6 +220,11 @@ class Actor:
                 f"an actor has a partner exactly if it collides, got action {self.action!r} "
                 f"and partner {self.partner}"
             )
+        if self.plays and self.action not in PLAYERS[self.plays]:
+            raise ValueError(
+                f"a {self.plays} is struck by what does {', '.join(PLAYERS[self.plays])}, "
+                f"got {self.action}"
+            )
 
     @property
     def side(self) -> Side:
@@ -222,7 +238,8 @@ class Scene:
 
     Raises:
         ValueError: If there is no actor, partners do not name each other, the ratio or the length
-            is unknown, it rains or snows indoors, a cut is out of order, or an effect has no actor.
+            is unknown, it rains or snows indoors, a cut is out of order, an effect has no actor,
+            or a line begins after the end or is said by nobody with a face.
     """
 
     seed: int
@@ -249,6 +266,12 @@ class Scene:
     """What is drawn over the picture, the last on top."""
     shots: tuple[Shot, ...] = ()
     """What each hard cut changes, in order of time; ``place`` and ``camera`` are the first shot."""
+    lines: tuple[Line, ...] = ()
+    """What actors with faces and narrators say and sing."""
+    music: tuple[Music, ...] = ()
+    """Pieces of music."""
+    ambience: tuple[Ambience, ...] = ()
+    """Rain, wind and night that are heard."""
     effects: tuple[Effect, ...] = ()
     """What actors undergo, at most one each."""
 
@@ -268,12 +291,8 @@ class Scene:
                 f"choose among {', '.join(OUTDOORS)}"
             )
         self._check_shots()
-        changed = [effect.actor for effect in self.effects]
-        if len(set(changed)) < len(changed) or not set(changed) <= set(range(len(self.actors))):
-            raise ValueError(
-                f"every effect must have an actor of its own, 0 to {len(self.actors) - 1}, "
-                f"got {changed}"
-            )
+        self._check_lines()
+        self._check_effects()
         for index, actor in enumerate(self.actors):
             partner = actor.partner
             if partner is not None and (
@@ -294,6 +313,28 @@ class Scene:
             if shot.focus is not None and not 0 <= shot.focus < len(self.actors):
                 raise ValueError(
                     f"focus must be an actor, 0 to {len(self.actors) - 1}, got {shot.focus}"
+                )
+
+    def _check_effects(self) -> None:
+        changed = [effect.actor for effect in self.effects]
+        if len(set(changed)) < len(changed) or not set(changed) <= set(range(len(self.actors))):
+            raise ValueError(
+                f"every effect must have an actor of its own, 0 to {len(self.actors) - 1}, "
+                f"got {changed}"
+            )
+
+    def _check_lines(self) -> None:
+        faces = [k for k, actor in enumerate(self.actors) if actor.face is not None]
+        for line in self.lines:
+            if line.actor is not None and line.actor not in faces:
+                raise ValueError(
+                    f"a line is said by an actor with a face, one of {faces}, got {line.actor}; "
+                    "give it a face, or None for a narrator"
+                )
+            if not 0 <= line.syllables[0].start_s < self.duration_s:
+                raise ValueError(
+                    f"a line must begin inside the clip of {self.duration_s:g} s, "
+                    f"got {line.syllables[0].start_s:g} s"
                 )
 
 
@@ -332,5 +373,13 @@ class Truth:
     """Every audible contact inside the clip, in order of time."""
     captions: dict[str, str] = field(default_factory=dict[str, str])
     """Captions by tier: short, long, structured."""
+    strikes: tuple[Strike, ...] = ()
+    """Every strike of a drum or bell inside the clip, in order of time."""
+    utterances: tuple[Utterance, ...] = ()
+    """The scene's lines with the place of each voice in the picture."""
+    spoken: tuple[Spoken, ...] = ()
+    """Every syllable and sung note of them, in order of time."""
+    chords: tuple[Chord, ...] = ()
+    """Every chord of the music inside the clip, in order of time."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
