@@ -26,7 +26,7 @@ from openreels.stage.scene import (
     Scene,
     Shot,
 )
-from openreels.stage.speech import SYLLABLES, Syllable, Utterance
+from openreels.stage.speech import SYLLABLES, Line, Syllable, Utterance
 from openreels.stage.world import WorldSettings, sample_scene
 
 MAX_VIEWS = 5
@@ -142,6 +142,7 @@ def _double(scene: Scene, actor: int, dice: Dice) -> Actor:
         moves_like=body.moves_like or body.material,
         partner=None,
         face=None,
+        plays=None,
     )
 
 
@@ -236,34 +237,31 @@ def moved_elsewhere(scene: Scene, variant: int = 0) -> Scene:
     return replace(scene, place=dice.other(places, scene.place), shots=())
 
 
-def voice_sample(
-    scene: Scene, utterance: Utterance, handle: str, actor: int | None = None
-) -> StageReference:
+def voice_sample(scene: Scene, line: Line, handle: str) -> StageReference:
     """A sample of a voice that says other words.
 
     Args:
         scene: The scene in which the voice speaks.
-        utterance: What it says there.
+        line: What it says there.
         handle: Name of the sample: that of the speaker's pictures if there are any.
-        actor: Index of the speaker.
 
     Returns:
-        Three to five spoken syllables, none of them among those of the utterance.
+        Three to five spoken syllables, none of them among those of the line.
     """
-    dice = Dice(scene, "voice", handle, utterance.text)
-    said = {syllable.text for syllable in utterance.syllables}
+    dice = Dice(scene, "voice", handle, line.text)
+    said = {syllable.text for syllable in line.syllables}
     syllables, start_s = list[Syllable](), dice.uniform(0.05, 0.25)
     for _ in range(dice.one((3, 4, 5))):
         length = dice.uniform(0.18, 0.34)
         text = dice.other(SYLLABLES, *said)
         syllables.append(Syllable(text=text, start_s=start_s, duration_s=length))
         start_s += length + dice.uniform(0.0, 0.08)
-    sample = Utterance(voice=utterance.voice, syllables=tuple(syllables), x=0.0)
+    sample = Utterance(voice=line.voice, syllables=tuple(syllables), x=0.0)
     return StageReference(
         kind="audio",
         role="voice",
         handle=handle,
-        actor=actor,
+        actor=line.actor,
         sound=Soundtrack(utterances=(sample,)),
         sound_s=start_s + 0.15,
         sound_seed=dice.seed,
