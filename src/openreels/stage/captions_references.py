@@ -225,16 +225,18 @@ class Teller:
 
     def act(self, index: int, *, tagged: bool) -> str:
         """Say what one actor does, against whom, with what face and which effect."""
-        actor = self.scene.actors[index]
-        name = self.handle_or_name(index) if tagged else self.name(index)
-        parts = [name, self.verb(index)]
-        if actor.partner is not None and not self.hides("action", index):
-            other = actor.partner
-            parts.append(self.handle_or_name(other) if tagged else self.name(other))
+        actor, other = self.scene.actors[index], self.scene.actors[index].partner
+        parts = [self.handle_or_name(index) if tagged else self.name(index)]
+        if other is not None and not tagged:
+            parts.append(self.face(index))
+        parts.append(self.verb(index))
+        if other is not None:
+            found = [self.name(other), self.face(other), self.effect(other)]
+            parts += [self.handle_or_name(other)] if tagged else found
         if not self.hides("direction", index) and (tagged or self.rng.random() < 0.4):
             travel = self.pick(lexicon.TRAVEL_PHRASES[actor.direction])
             parts.append(f", {lexicon.TRAVEL_VERBS[actor.action]} {travel}")
-        if not tagged or self.hides("side", index):
+        if (not tagged and other is None) or self.hides("side", index):
             parts.append(self.face(index))
         parts.append(self.effect(index))
         if tagged and index in self.heard:
@@ -319,7 +321,11 @@ class Teller:
 
     def sounds(self, *, tagged: bool) -> list[str]:
         """Say lines, music and ambience."""
-        found = [] if tagged else [self.weather(), *(self.cut(shot) for shot in self.scene.shots)]
+        found = list[str]()
+        if not tagged:
+            if self.weather():
+                found.append(self.pick(lexicon_looks.WEATHER_SENTENCES[self.scene.weather]))
+            found += [self.cut(shot) for shot in self.scene.shots]
         found += [self.line(line, tagged=tagged) for line in self.scene.lines]
         samples = [one for one in self.references if one.role == "voice" and one.sound is not None]
         for one in samples:

@@ -84,7 +84,7 @@ AMBIENCE_OF: Words = _words(
     "an atmosphere akin to {handle}",
 )
 """What is heard around; in ``<sfx>`` or before "are heard"."""
-IMPACT_WORDS: Words = _words("an impact|a hit|the sound of the contact", "a blow")
+IMPACT_WORDS: Words = _words("a hit|a knock|the sound of the contact", "a blow")
 """The sound of an actor whose material is not said."""
 ROLE_WORDS: Mapping[Role, Words] = {
     "subject": _words("shows the subject|is the subject|is who acts", "depicts the protagonist"),

@@ -136,6 +136,7 @@ def _double(scene: Scene, actor: int, dice: Dice) -> Actor:
     body = scene.actors[actor]
     return replace(
         body,
+        action="spin" if body.partner is not None else body.action,
         shape=dice.other(SHAPES, *(other.shape for other in scene.actors)),
         colour=dice.other(COLOURS, *(other.colour for other in scene.actors)),
         material=dice.other(MATERIALS, body.material),
@@ -246,10 +247,11 @@ def voice_sample(scene: Scene, line: Line, handle: str) -> StageReference:
         handle: Name of the sample: that of the speaker's pictures if there are any.
 
     Returns:
-        Three to five spoken syllables, none of them among those of the line.
+        Three to five spoken syllables, none of them said in the scene by the speaker.
     """
     dice = Dice(scene, "voice", handle, line.text)
-    said = {syllable.text for syllable in line.syllables}
+    mine = (other for other in scene.lines if other.actor == line.actor)
+    said = {syllable.text for one in (line, *mine) for syllable in one.syllables}
     syllables, start_s = list[Syllable](), dice.uniform(0.05, 0.25)
     for _ in range(dice.one((3, 4, 5))):
         length = dice.uniform(0.18, 0.34)
