@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from openreels.core.seeding import derive_seed
 from openreels.stage import lexicon
 from openreels.stage.captions_looks import LookWriter, fitting
+from openreels.stage.captions_sounds import with_sounds
 from openreels.stage.captions_structured import said_by_structured, structured
 from openreels.stage.lexicon import Words
 from openreels.stage.scene import Actor, Scene
@@ -102,7 +103,8 @@ class Description:
     """For each of ``order``: which of shape, colour, material, size, action, side, direction
     are said."""
     stated_scene: frozenset[str]
-    """Which of place, time_of_day, camera, weather, style, cuts and kinds of overlays are said."""
+    """Which of place, time_of_day, camera, weather, style, cuts, voices, instruments, music,
+    ambience and kinds of overlays are said."""
 
 
 def caption(
@@ -253,13 +255,13 @@ class _Writer:
             slots["camera"] = self._pick(lexicon.CAMERA_SENTENCES[scene.camera])
             said.add("camera")
         text = self.frame.format_map(slots)
-        if self.tier == "long":
-            text, said = self.extra.dress(text), said | self.extra.said
+        text = self.extra.dress(text) if self.tier == "long" else text
+        text = with_sounds(self.extra, text, brief=self.tier == "short")
         return Description(
             text=tidied(text),
             order=tuple(self.stated),
             stated=tuple(frozenset(names) for names in self.stated.values()),
-            stated_scene=frozenset(said),
+            stated_scene=frozenset(said | self.extra.said),
         )
 
     def _chance(self, name: str, *, quiet: bool = False) -> bool:

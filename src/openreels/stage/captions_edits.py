@@ -89,9 +89,17 @@ _HELD_OUT: dict[EditKind, tuple[str, ...]] = {
     "expression": ("swap the mood of the {what}: {new}", "let the {what} appear {new}"),
 }
 
+_OF_SOURCE = ("in {source}, {text}", "edit {source}: {text}", "change {source}: {text}")
+_OF_SOURCE_HELD_OUT = ("take {source} and {text}", "given {source}: {text}")
+
 
 def instruction(
-    edit: Edit, variant: int, *, held_out: bool = False, rare_words: bool = False
+    edit: Edit,
+    variant: int,
+    *,
+    held_out: bool = False,
+    rare_words: bool = False,
+    source: str = "",
 ) -> str:
     """Ask for an edit in words; the same arguments always give the same words.
 
@@ -100,19 +108,37 @@ def instruction(
         variant: Which paraphrase; any integer.
         held_out: True uses only sentence frames that training never shows.
         rare_words: True uses the synonyms that training never shows.
+        source: Handle of the clip that is edited, e.g. ``@video_1``; empty does not name it.
 
     Returns:
         One sentence that names what changes, and into what.
     """
-    source = edit.source
+    scene = edit.source
     seed = derive_seed(
-        source.seed, "instruction", source.index, edit.kind, variant, held_out, rare_words
+        scene.seed, "instruction", scene.index, edit.kind, variant, held_out, rare_words
     )
-    writer = LookWriter(source, Random(seed), held_out=held_out, rare=rare_words)
+    writer = LookWriter(scene, Random(seed), held_out=held_out, rare=rare_words)
     frame = writer.rng.choice((_HELD_OUT if held_out else _FRAMES)[edit.kind])
     sentence = frame.format(what=_what(edit, writer), new=_new(edit, writer))
     sentence = sentence.replace(" a orange", " an orange").replace(" a annulus", " an annulus")
     sentence = sentence.replace(" a orb", " an orb")
+    return asked_of(writer, sentence, source)
+
+
+def asked_of(writer: LookWriter, sentence: str, source: str = "") -> str:
+    """Make a sentence of an instruction, and name the clip that it is about.
+
+    Args:
+        writer: Its draws choose the words.
+        sentence: The instruction in lower case, without a full stop.
+        source: Handle of the clip; empty does not name it.
+
+    Returns:
+        One sentence.
+    """
+    if source:
+        frames = _OF_SOURCE_HELD_OUT if writer.held_out else _OF_SOURCE
+        sentence = writer.rng.choice(frames).format(source=source, text=sentence)
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 

@@ -4,26 +4,21 @@ The tags are the paper's and the product's: ``<text> <sfx> <dialogue> <singing> 
 A caption holds only spans of what the scene has.
 """
 
-from openreels.core.prompt import Tag
 from openreels.stage import lexicon, lexicon_looks
 from openreels.stage.captions_looks import LookWriter, fitting
+from openreels.stage.captions_sounds import said_of_sounds, span, structured_sounds
 from openreels.stage.lexicon import Words
 from openreels.stage.physics import contacts
 from openreels.stage.scene import Actor, Overlay, Scene, Shot
 
 _HEADINGS = (
-    ("Cast", "Setting", "Action", "Look"),
-    ("Subjects", "Scene", "Motion", "Picture"),
-    ("Characters", "Place", "Events", "Screen"),
+    ("Cast", "Setting", "Action", "Look", "Sound"),
+    ("Subjects", "Scene", "Motion", "Picture", "Audio"),
+    ("Characters", "Place", "Events", "Screen", "Heard"),
 )
-_HEADINGS_HELD_OUT = (("Who", "Where", "What happens", "Appearance"),)
+_HEADINGS_HELD_OUT = (("Who", "Where", "What happens", "Appearance", "What is heard"),)
 _HANDLES = ("@{shape}", "@{colour}_{shape}", "@actor_{number}")
 _HANDLES_HELD_OUT = ("@{shape}_{number}",)
-
-
-def span(tag: Tag, text: str) -> str:
-    """Wrap a text in a tag: ``<sfx>a dull thud</sfx>``."""
-    return f"<{tag}>{text}</{tag}>"
 
 
 def structured(writer: LookWriter) -> str:
@@ -33,7 +28,7 @@ def structured(writer: LookWriter) -> str:
         writer: Its scene is told, its draws choose the words.
 
     Returns:
-        Sections of who, where, what happens and how it looks; every handle is introduced in the
+        Sections of who, where, what happens, how it looks and what is heard; every handle is introduced in the
         first section.
     """
     scene, rng = writer.scene, writer.rng
@@ -50,7 +45,7 @@ def structured(writer: LookWriter) -> str:
     looks = [_overlay(writer, overlay) for overlay in scene.overlays]
     if scene.style != "plain":
         looks.insert(0, writer.pick(lexicon_looks.STYLE_SENTENCES[scene.style]))
-    sections = [cast, setting, events, "; ".join(looks)]
+    sections = [cast, setting, events, "; ".join(looks), structured_sounds(writer, handles)]
     return " ".join(f"{h}: {s}." for h, s in zip(headings, sections, strict=True) if s)
 
 
@@ -61,7 +56,7 @@ def said_by_structured(scene: Scene) -> tuple[frozenset[str], frozenset[str]]:
     whole |= {"weather"} if scene.weather != "clear" else set()
     whole |= {"style"} if scene.style != "plain" else set()
     whole |= {"cuts"} if scene.shots else set()
-    return actor, frozenset(whole)
+    return actor, frozenset(whole | said_of_sounds(scene))
 
 
 def _handles(writer: LookWriter) -> list[str]:

@@ -29,6 +29,7 @@ from openreels.stage.scene import (
     Face,
     Scene,
 )
+from openreels.stage.sounds import matching_ambience
 from openreels.stage.world import WorldSettings, sample_scene
 
 EditKind: TypeAlias = Literal[
@@ -87,7 +88,7 @@ def _with_actor(scene: Scene, index: int, actor: Actor) -> Scene:
 
 
 def _without_actor(scene: Scene, index: int) -> Scene:
-    """The scene without an actor; the numbers of the later ones move down."""
+    """The scene without an actor and its lines; the numbers of the later ones move down."""
 
     def moved(number: int | None) -> int | None:
         return number - 1 if number is not None and number > index else number
@@ -97,6 +98,9 @@ def _without_actor(scene: Scene, index: int) -> Scene:
         scene,
         actors=tuple(replace(actor, partner=moved(actor.partner)) for actor in kept),
         shots=tuple(replace(shot, focus=moved(shot.focus)) for shot in scene.shots),
+        lines=tuple(
+            replace(line, actor=moved(line.actor)) for line in scene.lines if line.actor != index
+        ),
     )
 
 
@@ -189,7 +193,12 @@ def sample_edit(scene: Scene, number: int, kind: EditKind | None = None) -> Edit
 
 
 def _whole(scene: Scene, dice: _Dice, kind: EditKind) -> Scene:
-    """Change the whole picture."""
+    """Change the whole picture, and the ambience that fits it."""
+    target = _seen(scene, dice, kind)
+    return replace(target, ambience=matching_ambience(target)) if scene.ambience else target
+
+
+def _seen(scene: Scene, dice: _Dice, kind: EditKind) -> Scene:
     if kind == "place":
         places = OUTDOORS if scene.weather != "clear" else PLACES
         return replace(scene, place=dice.other(places, scene.place))

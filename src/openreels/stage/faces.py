@@ -8,7 +8,8 @@ from torch import Tensor
 
 from openreels.stage.actors import Surface
 from openreels.stage.paint import Colour3, mix, rgb, step
-from openreels.stage.scene import Actor, Expression, Face, Shape
+from openreels.stage.scene import Actor, Expression, Face, Scene, Shape
+from openreels.stage.speech import mouth_opening
 
 _WHITE: Colour3 = (0.99, 0.99, 0.99)
 _INK: Colour3 = (0.06, 0.05, 0.08)
@@ -59,6 +60,31 @@ def opening(face: Face, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
     for (start, low), (end, high) in zip(face.mouth, face.mouth[1:], strict=False):
         level = level + (high - low) * ((times - start) / (end - start)).clamp(0, 1)
     return level
+
+
+def mouth(scene: Scene, index: int, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
+    """How far the mouth of an actor is open in a scene.
+
+    Args:
+        scene: The scene.
+        index: Which actor; it has a face.
+        times: Seconds from the start of the clip.
+
+    Returns:
+        ``speech.mouth_opening`` of what it says, closed between its lines; the opening of its face
+        if it says nothing.
+
+    Raises:
+        ValueError: If the actor has no face.
+    """
+    face = scene.actors[index].face
+    if face is None:
+        raise ValueError(f"the {scene.actors[index].shape} has no face to open; give it one")
+    lines = [line for line in scene.lines if line.actor == index]
+    if not lines:
+        return opening(face, times)
+    openings = torch.stack([mouth_opening(line, times.cpu()) for line in lines])
+    return openings.amax(0).to(times)
 
 
 def _eyes(face: Face, layout: _Layout, at: Surface, soft: Tensor) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,7 @@ def radius(actor: Actor) -> float:
 
 def mass(actor: Actor) -> float:
     """Mass of an actor: density times the area of its disc, in arbitrary units."""
-    return DENSITIES[actor.material] * RADII[actor.size] ** 2
+    return DENSITIES[actor.moves_like or actor.material] * RADII[actor.size] ** 2
 
 
 def reach(actor: Actor, direction: tuple[float, float]) -> float:

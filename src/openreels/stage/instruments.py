@@ -7,7 +7,6 @@ but the ratios of the partials are ours, tuned by looking at spectrograms.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -28,35 +27,12 @@ from openreels.stage.acoustics import (
     ring,
     struck_gains,
 )
-from openreels.stage.scene import Size
-
-Instrument = Literal["bell", "drum"]
-INSTRUMENTS: tuple[Instrument, ...] = get_args(Instrument)
+from openreels.stage.events import INSTRUMENTS, Instrument, Size, Strike
 
 _ATTACK_S = 0.0004
 _SKIN_S = 0.16
 _SKIN_DECAY_S = 0.03
 _DROP = 0.55
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Strike:
-    """One moment at which an instrument is struck."""
-
-    time_s: float
-    """Exact time from the start of the clip, in seconds."""
-    instrument: Instrument
-    """What is struck."""
-    actor: int
-    """Index of the actor that strikes it."""
-    size: Size
-    """Size of the instrument; decides pitch and how long it rings."""
-    speed: float
-    """Speed relative to a fast strike, in [0, 1]; decides loudness and brightness."""
-    x: float
-    """Place in the picture, -1 left edge to 1 right edge; clamped."""
-
-    __pydantic_config__: ClassVar[dict[str, object]] = {"extra": "forbid", "strict": True}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -122,7 +122,7 @@ def _bounce(scene: Scene, index: int) -> Track:
     while time + fall < scene.duration_s + 1:
         time, x = time + fall, x + drift * fall
         touches.append(Touch(time_s=time, x=x, surface="floor", speed=speed))
-        speed *= RESTITUTIONS[actor.material]
+        speed *= RESTITUTIONS[actor.moves_like or actor.material]
         if speed < REST_SPEED:
             pieces.append(Piece(time_s=time, x=x, angle=angle))
             break

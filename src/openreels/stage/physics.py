@@ -69,7 +69,7 @@ def _piece_pose(
 
 def _squash(actor: Actor, track: Track, times: Tensor) -> Tensor:
     depth = torch.zeros_like(times)
-    amount = _SQUASH[actor.material] + (0.08 if actor.action == "jump" else 0.0)
+    amount = _SQUASH[actor.moves_like or actor.material] + (0.08 if actor.action == "jump" else 0.0)
     for touch in track.touches:
         if touch.surface == "floor" and amount > 0:
             since = ((times - touch.time_s) / SQUASH_S).clamp(min=0)

@@ -9,134 +9,29 @@ from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from openreels.core.arrays import Pixels
 from openreels.core.shapes import ClipShape
 from openreels.stage.actors import outline, shade, surface
-from openreels.stage.backgrounds import LIGHTS, background
-from openreels.stage.camera import View, scene_in_shot, shot_numbers, view
-from openreels.stage.faces import draw_face, opening
-from openreels.stage.geometry import floor_y, lane_of, radius
-from openreels.stage.motion import ROPE_LENGTH, pendulum, tracks
-from openreels.stage.overlays import axes, draw_overlays, spread
-from openreels.stage.paint import mix, rgb, scaled, step
-from openreels.stage.physics import Pose, pose
+from openreels.stage.backgrounds import background
+from openreels.stage.camera import View, scene_in_shot
+from openreels.stage.effects import Part, altered, effect_of, parts, room, shine
+from openreels.stage.faces import draw_face, mouth
+from openreels.stage.frames import Frames, air_of, frames_of
+from openreels.stage.geometry import lane_of, radius
+from openreels.stage.overlays import draw_overlays, spread
+from openreels.stage.paint import mix, step
+from openreels.stage.physics import Pose
 from openreels.stage.scene import Scene
+from openreels.stage.scenery import posts, rope, shadows
+from openreels.stage.struck_looks import draw_instruments
 from openreels.stage.styles import PAPER_SHADOW, Canvas, bricks, finish, paper_actor
-from openreels.stage.weather import Air, precipitation
+from openreels.stage.weather import precipitation
 
 _WINDOW = 1.42
 """Half side of an actor's window in radii; no outline reaches further, squashed or not."""
-_POST_HALF = 0.05
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Frames:
-    """One scene's frames on their device, in float32."""
-
-    scene: Scene
-    x: Tensor
-    """Picture x of the columns, stage units before the camera."""
-    y: Tensor
-    """Picture y of the rows."""
-    pixel: float
-    """Stage units a pixel, before the camera."""
-    camera_x: Tensor
-    camera_y: Tensor
-    zoom: Tensor
-    pose: Pose
-    times: Tensor
-    """Seconds from the start of the clip."""
-    shots: tuple[int, ...]
-    """Which shot each frame is of."""
-
-
-def _frames(scene: Scene, shape: ClipShape, device: str | torch.device) -> _Frames:
-    times = torch.arange(shape.num_frames, dtype=torch.float64) / shape.fps
-    look, placed = view(scene, times), pose(scene, times)
-    x, y = axes(shape, device)
-    return _Frames(
-        scene=scene,
-        x=x,
-        y=y,
-        pixel=2 / min(shape.height, shape.width),
-        camera_x=look.x.to(device, torch.float32),
-        camera_y=look.y.to(device, torch.float32),
-        zoom=look.zoom.to(device, torch.float32),
-        pose=Pose(**{
-            name: getattr(placed, name).to(device, torch.float32)
-            for name in Pose.__dataclass_fields__
-        }),
-        times=times.to(device, torch.float32),
-        shots=tuple(shot_numbers(scene, times)),
-    )
-
-
-def _posts(image: Tensor, frames: _Frames, still: bool) -> Tensor:
-    """Draw the posts that actors knock against."""
-    keep = slice(0, 1) if still else slice(None)
-    zoom, camera_x = frames.zoom[keep, None], frames.camera_x[keep, None]
-    x, y = frames.x / zoom + camera_x, frames.y / zoom + frames.camera_y[keep, None]
-    soft = 1.5 * frames.pixel / zoom
-    light = LIGHTS[frames.scene.time_of_day]
-    outdoors = frames.scene.place not in {"room", "theatre"}
-    tint = light.ground if outdoors else light.indoors
-    for track in reversed(tracks(frames.scene)):
-        for post in track.posts:
-            middle = post.x - post.normal * _POST_HALF
-            low = floor_y(frames.scene, post.lane)
-            across = (x - middle) / _POST_HALF
-            cover_x = step((1 - across.abs()) * _POST_HALF, soft)
-            cover_y = step(y - low + 0.02, soft) * step(low + post.height - y, soft)
-            round_ = (0.94 - 0.26 * across.clamp(-1, 1))[:, None, None, :]
-            colour = (
-                rgb(
-                    scaled(
-                        (0.66, 0.62, 0.58),
-                        (max(tint[0], 0.5), max(tint[1], 0.5), max(tint[2], 0.56)),
-                    ),
-                    image,
-                )
-                * round_
-            )
-            cover = rearrange(cover_y, "f y -> f 1 y 1") * rearrange(cover_x, "f x -> f 1 1 x")
-            image = mix(image, colour, cover)
-    return image
-
-
-def _shadows(image: Tensor, frames: _Frames) -> Tensor:
-    """Darken the floor below the actors: stronger and tighter the closer they are."""
-    zoom, dim = frames.zoom[:, None], torch.ones(())
-    for index, actor in enumerate(frames.scene.actors):
-        low = floor_y(frames.scene, lane_of(frames.scene, index))
-        height = (frames.pose.bottom[index] - low).clamp(min=0)[:, None]
-        width = radius(actor) * (0.85 + 0.35 * height)
-        x = (frames.pose.x[index][:, None] - frames.camera_x[:, None]) * zoom
-        across = torch.exp(-(((frames.x - x) / (zoom * width)) ** 2) * 1.6)
-        rise = frames.y / zoom + frames.camera_y[:, None] - low + 0.015
-        deep = torch.exp(-((rise / (0.24 * width)) ** 2))
-        strength = 0.50 * torch.exp(-1.6 * height) * across
-        dim = dim * (1 - deep[:, :, None] * strength[:, None, :])
-    return image * dim[:, None]
-
-
-def _rope(image: Tensor, frames: _Frames, index: int) -> Tensor:
-    """Draw the rope of a swinging actor and the rod that holds it."""
-    hook = pendulum(frames.scene, index)
-    zoom, camera_x = frames.zoom.view(-1, 1, 1), frames.camera_x.view(-1, 1, 1)
-    camera_y = frames.camera_y.view(-1, 1, 1)
-    x, y = frames.x / zoom + camera_x - hook.x, frames.y[:, None] / zoom + camera_y - hook.y
-    held = 1 - 0.75 * radius(frames.scene.actors[index]) / ROPE_LENGTH  # ends inside the rim
-    end_x = held * (frames.pose.x[index] - hook.x).view(-1, 1, 1)
-    end_y = held * (frames.pose.y[index] - hook.y).view(-1, 1, 1)
-    along = ((x * end_x + y * end_y) / (end_x**2 + end_y**2)).clamp(0, 1)
-    gap = ((x - along * end_x) ** 2 + (y - along * end_y) ** 2).sqrt()
-    gap = torch.minimum(gap, torch.maximum(x.abs(), -y))
-    cover = step(0.022 - gap, 1.5 * frames.pixel / zoom)[:, None]
-    night = frames.scene.time_of_day == "night"
-    return mix(image, rgb((0.42, 0.40, 0.40) if night else (0.40, 0.33, 0.27), image), cover)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,11 +49,12 @@ class _Window:
     """Radii of about one pixel."""
 
 
-def _window(frames: _Frames, index: int) -> _Window:
+def _window(frames: Frames, index: int) -> _Window:
     size = radius(frames.scene.actors[index])
     height, width = len(frames.y), len(frames.x)
     zoom, camera_x = frames.zoom, frames.camera_x
-    side = int(2 * _WINDOW * size * zoom.max().item() / frames.pixel) + 4
+    half = _WINDOW * room(effect_of(frames.scene, index))
+    side = int(2 * half * size * zoom.max().item() / frames.pixel) + 4
     camera_y = frames.camera_y
     x, y = (frames.pose.x[index] - camera_x) * zoom, (frames.pose.y[index] - camera_y) * zoom
     wide, high = min(side, width), min(side, height)
@@ -181,7 +77,7 @@ def _window(frames: _Frames, index: int) -> _Window:
     )
 
 
-def _paper_shadow(frames: _Frames, index: int, window: _Window) -> Tensor:
+def _paper_shadow(frames: Frames, index: int, window: _Window) -> Tensor:
     """Cover of the hard shadow that an actor cut from paper casts, shape ``(f, 1, h, w)``."""
     across, up = window.across - PAPER_SHADOW[0], window.up - PAPER_SHADOW[1]
     sine, cosine = torch.sin(window.angle), torch.cos(window.angle)
@@ -190,23 +86,55 @@ def _paper_shadow(frames: _Frames, index: int, window: _Window) -> Tensor:
     return 0.45 * step(-distance, window.soft)[:, None]
 
 
-def _actor(image: Tensor, frames: _Frames, index: int) -> Tensor:
+def _actor(image: Tensor, frames: Frames, index: int) -> Tensor:
     """Draw one actor into the frames, in place."""
-    actor, window = frames.scene.actors[index], _window(frames, index)
+    window, effect = _window(frames, index), effect_of(frames.scene, index)
+    if effect is None:
+        return _layer(image, frames, index, window)
+    for window_of, part in _parts(frames, index, window):
+        image = _layer(image, frames, index, window_of, part)
+    distance = outline(frames.scene.actors[index].shape, window.across, window.up)
+    light = shine(effect, (window.across, window.up), distance, frames.times)
+    return image if light is None else _blend(image, window, *light)
+
+
+def _parts(frames: Frames, index: int, window: _Window) -> list[tuple[_Window, Part | None]]:
+    """The parts of an actor; more than one only where an effect takes it apart."""
+    effect = effect_of(frames.scene, index)
+    if effect is None:
+        return [(window, None)]
+    low = (frames.pose.bottom[index] - frames.pose.y[index]) / radius(frames.scene.actors[index])
+    found = parts(effect, (window.across, window.up), low, frames.times)
+    return [(replace(window, across=part.across, up=part.up), part) for part in found]
+
+
+def _layer(
+    image: Tensor, frames: Frames, index: int, window: _Window, part: Part | None = None
+) -> Tensor:
+    """Draw a whole actor, or one part of it."""
+    actor = frames.scene.actors[index]
     distance, at = surface(actor.shape, window.across, window.up, window.angle)
     colour, opacity = shade(actor, at, frames.scene.time_of_day)
     paper = frames.scene.style == "paper-cut"
     if paper:
         colour = paper_actor(actor, at, colour, distance)
     if actor.face is not None:
-        opened = opening(actor.face, frames.times)
+        opened = mouth(frames.scene, index, frames.times)
         colour, drawn = draw_face(actor, at, colour, opened, window.soft)
         opacity = torch.maximum(torch.as_tensor(opacity), drawn)
     cover = step(-distance, window.soft)[:, None] * opacity
-    if paper:
+    if part is not None:
+        colour, kept = altered(part, at, colour, frames.times)
+        cover = cover * kept
+    elif paper:
         shadow = _paper_shadow(frames, index, window)
         whole = torch.maximum(cover, shadow)
         colour, cover = colour * (cover / whole.clamp(min=1e-3)), whole
+    return _blend(image, window, colour, cover)
+
+
+def _blend(image: Tensor, window: _Window, colour: Tensor, cover: Tensor) -> Tensor:
+    """Mix colours into a window of the frames."""
     height, width = image.shape[-2:]
     flat = rearrange(image, "f c y x -> f c (y x)")
     where = window.flat[:, None].expand(-1, 3, -1)
@@ -221,26 +149,19 @@ def _order(scene: Scene) -> list[int]:
     return sorted(range(len(scene.actors)), key=lambda k: (-lane_of(scene, k), -k))
 
 
-def _weather(image: Tensor, frames: _Frames, *, in_front: bool) -> Tensor:
+def _weather(image: Tensor, frames: Frames, *, in_front: bool) -> Tensor:
     """Draw what falls behind or in front of the actors."""
     if frames.scene.weather == "clear":
         return image
-    zoom = frames.zoom.view(-1, 1, 1)
-    air = Air(
-        x=frames.x / zoom,
-        y=frames.y[:, None] / zoom + frames.camera_y.view(-1, 1, 1),
-        camera_x=frames.camera_x.view(-1, 1, 1),
-        time=frames.times.view(-1, 1, 1),
-        soft=1.5 * frames.pixel / zoom,
-    )
+    air = air_of(frames)
     return precipitation(image, frames.scene, air, in_front=in_front)
 
 
-def _canvas(frames: _Frames) -> Canvas:
+def _canvas(frames: Frames) -> Canvas:
     return Canvas(x=frames.x, y=frames.y, pixel=frames.pixel)
 
 
-def _by_shot(frames: _Frames) -> list[_Frames]:
+def _by_shot(frames: Frames) -> list[Frames]:
     """The frames of each shot, with the scene as it is in that shot."""
     if not frames.scene.shots:
         return [frames]
@@ -263,17 +184,18 @@ def _by_shot(frames: _Frames) -> list[_Frames]:
     return parts
 
 
-def _shot(frames: _Frames) -> Tensor:
+def _shot(frames: Frames) -> Tensor:
     """Draw the frames of one shot, shape ``(f, 3, H, W)``."""
     scene = frames.scene
     still = scene.camera == "static"
     keep = slice(0, 1) if still else slice(None)
     look = View(x=frames.camera_x[keep], y=frames.camera_y[keep], zoom=frames.zoom[keep])
-    image = _posts(background(scene, frames.x, frames.y, look), frames, still)
-    image = _weather(_shadows(image, frames), frames, in_front=False).contiguous()
+    image = posts(background(scene, frames.x, frames.y, look), frames, still)
+    image = shadows(draw_instruments(image, scene, air_of(frames)), frames)
+    image = _weather(image, frames, in_front=False).contiguous()
     for index in _order(scene):
         if scene.actors[index].action == "swing":
-            image = _rope(image, frames, index)
+            image = rope(image, frames, index)
         image = _actor(image, frames, index)
     image = _weather(image, frames, in_front=True)
     if scene.style == "sketch" and any(actor.face for actor in scene.actors):
@@ -281,7 +203,7 @@ def _shot(frames: _Frames) -> Tensor:
     return finish(image, scene.style, _canvas(frames))
 
 
-def _sketch_faces(frames: _Frames, image: Tensor) -> Tensor:
+def _sketch_faces(frames: Frames, image: Tensor) -> Tensor:
     """Draw faces onto a sketch that is made without them: pencil lines would hide them."""
     bare = tuple(replace(actor, face=None) for actor in frames.scene.actors)
     scene = replace(frames.scene, actors=bare, style="plain")
@@ -291,11 +213,10 @@ def _sketch_faces(frames: _Frames, image: Tensor) -> Tensor:
     return mix(finish(plain, "sketch", canvas), pale, face)
 
 
-def _render(scene: Scene, shape: ClipShape, device: str | torch.device) -> Tensor:
-    frames = _frames(scene, shape, device)
-    parts = [_shot(part) for part in _by_shot(frames)]
-    image = parts[0] if len(parts) == 1 else torch.cat(parts)
-    image = draw_overlays(image, scene, frames.x, frames.y)
+def _render(frames: Frames) -> Tensor:
+    shots = [_shot(part) for part in _by_shot(frames)]
+    image = shots[0] if len(shots) == 1 else torch.cat(shots)
+    image = draw_overlays(image, frames.scene, frames.x, frames.y)
     return rearrange(image.clamp(0, 1) * 2 - 1, "f c y x -> c f y x")
 
 
@@ -320,7 +241,7 @@ def render_video(
     """
     if not scenes:
         raise ValueError("scenes must hold at least one scene, got none")
-    return torch.stack([_render(scene, shape, device) for scene in scenes])
+    return torch.stack([_render(frames_of(scene, shape, device)) for scene in scenes])
 
 
 def render_masks(
@@ -347,18 +268,50 @@ def render_masks(
     size = (len(scenes), most, shape.num_frames, shape.height, shape.width)
     masks = torch.zeros(size, dtype=torch.bool, device=device)
     for mask, scene in zip(masks, scenes, strict=True):
-        frames = _frames(scene, shape, device)
-        for index in _order(scene):
-            window = _window(frames, index)
-            turned = surface(scene.actors[index].shape, window.across, window.up, window.angle)
-            inside = (turned[0] < 0).flatten(1)
-            for other in range(len(scene.actors)):
-                flat = mask[other].view(shape.num_frames, -1)
-                old = flat.gather(1, window.flat)
-                flat.scatter_(1, window.flat, inside if other == index else old & ~inside)
-        if scene.style == "mosaic":
-            rows, columns = bricks(_canvas(frames))
-            mask.copy_(mask[..., rows, :][..., columns])
-        for overlay in scene.overlays:
-            mask &= spread(overlay, frames.x, frames.y)[1] <= 0.5
+        _mask(mask, frames_of(scene, shape, device))
     return masks
+
+
+def _mask(mask: Tensor, frames: Frames) -> None:
+    """Fill in the masks of one scene's actors, shape ``(a, f, H, W)``."""
+    scene = frames.scene
+    for index in _order(scene):
+        window = _window(frames, index)
+        inside = torch.zeros_like(window.flat, dtype=torch.bool)
+        for here, part in _parts(frames, index, window):
+            distance, at = surface(scene.actors[index].shape, here.across, here.up, here.angle)
+            covered = distance < 0
+            if part is not None:
+                blank = torch.zeros_like(distance)[:, None].expand(-1, 3, -1, -1)
+                covered &= altered(part, at, blank, frames.times)[1][:, 0] > 0.5
+            inside |= covered.flatten(1)
+        for other in range(len(scene.actors)):
+            flat = mask[other].view(mask.shape[1], -1)
+            old = flat.gather(1, window.flat)
+            flat.scatter_(1, window.flat, inside if other == index else old & ~inside)
+    if scene.style == "mosaic":
+        rows, columns = bricks(_canvas(frames))
+        mask.copy_(mask[..., rows, :][..., columns])
+    for overlay in scene.overlays:
+        mask &= spread(overlay, frames.x, frames.y)[1] <= 0.5
+
+
+def render_moments(
+    scene: Scene, times_s: Sequence[float], shape: ClipShape, device: str | torch.device = "cpu"
+) -> tuple[Float[Tensor, "n 3 H W"], Bool[Tensor, "a n H W"]]:
+    """Render stills of a scene at any times, with the visible pixels of every actor.
+
+    Args:
+        scene: The scene.
+        times_s: Seconds from the start of the clip.
+        shape: Size of the stills; its length is not used.
+        device: Where to render.
+
+    Returns:
+        Pixels in [-1, 1] and masks as ``render_masks`` makes them.
+    """
+    frames = frames_of(scene, shape, device, torch.tensor(times_s, dtype=torch.float64))
+    size = (len(scene.actors), len(times_s), shape.height, shape.width)
+    mask = torch.zeros(size, dtype=torch.bool, device=device)
+    _mask(mask, frames)
+    return rearrange(_render(frames), "c f h w -> f c h w"), mask

@@ -11,10 +11,11 @@ from openreels.core.arrays import Pixels, Waveform
 from openreels.core.seeding import derive_seed
 from openreels.core.shapes import ASPECT_RATIOS, SAMPLES_PER_TOKEN, ClipShape
 from openreels.stage.captions import Tier, caption
+from openreels.stage.events import spoken
+from openreels.stage.heard import render_sound, scene_chords, strikes, utterances
 from openreels.stage.physics import contacts
 from openreels.stage.render import render_video
 from openreels.stage.scene import Scene, Truth
-from openreels.stage.sound import render_audio
 from openreels.stage.world import WorldSettings, sample_scene
 
 _TRUTH = TypeAdapter(Truth)
@@ -34,10 +35,19 @@ class StageBatch:
 
 
 def truth_of(scene: Scene) -> Truth:
-    """Collect what is true of a scene: its contacts and one caption a tier."""
+    """Collect what is true of a scene: all that sounds in it, and one caption a tier."""
     tiers: tuple[Tier, ...] = ("short", "long", "structured")
     captions = {tier: caption(scene, 0, tier=tier) for tier in tiers}
-    return Truth(scene=scene, contacts=contacts(scene), captions=captions)
+    touched, said = contacts(scene), utterances(scene)
+    return Truth(
+        scene=scene,
+        contacts=touched,
+        captions=captions,
+        strikes=strikes(scene, touched),
+        utterances=said,
+        spoken=spoken(said),
+        chords=scene_chords(scene),
+    )
 
 
 def sound_seed(scene: Scene) -> int:
@@ -59,8 +69,8 @@ def render_truths(
         The clips; the same truths are in them.
     """
     scenes = [truth.scene for truth in truths]
-    waveform = render_audio(
-        [truth.contacts for truth in truths],
+    waveform = render_sound(
+        truths,
         shape.num_audio_tokens * SAMPLES_PER_TOKEN,
         [sound_seed(scene) for scene in scenes],
     )

@@ -6,11 +6,14 @@ from itertools import pairwise
 from typing import ClassVar, Literal, get_args
 
 from openreels.core.shapes import ASPECT_RATIOS, MAX_DURATION_S
+from openreels.stage.ambience import Ambience
+from openreels.stage.events import Instrument, Size, Spoken, Strike
+from openreels.stage.music import Chord, Music
+from openreels.stage.speech import Line, Utterance
 
 Shape = Literal["ball", "cube", "pyramid", "star", "ring"]
 Colour = Literal["red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink"]
 Material = Literal["rubber", "wood", "metal", "glass"]
-Size = Literal["small", "medium", "large"]
 Action = Literal["bounce", "roll", "jump", "spin", "swing", "collide"]
 Place = Literal["meadow", "beach", "desert", "room", "theatre", "street"]
 TimeOfDay = Literal["day", "dusk", "night"]
@@ -21,6 +24,7 @@ Expression = Literal["neutral", "happy", "sad", "surprised"]
 OverlayKind = Literal["words", "watermark", "subtitle", "logo"]
 Spot = Literal["top", "bottom", "top left", "top right", "bottom left", "bottom right"]
 Logo = Literal["heart", "crown", "bolt", "arrow"]
+EffectKind = Literal["dissolve", "melt", "inflate", "glow", "shatter"]
 Direction = Literal["left", "right"]
 Side = Literal["left", "middle", "right"]
 Surface = Literal["floor", "wall", "post", "actor"]
@@ -38,8 +42,15 @@ STYLES: tuple[Style, ...] = get_args(Style)
 EXPRESSIONS: tuple[Expression, ...] = get_args(Expression)
 OVERLAYS: tuple[OverlayKind, ...] = get_args(OverlayKind)
 LOGOS: tuple[Logo, ...] = get_args(Logo)
+EFFECTS: tuple[EffectKind, ...] = get_args(EffectKind)
 OUTDOORS: tuple[Place, ...] = ("meadow", "beach", "desert", "street")
 """Places where rain and snow fall."""
+
+PLAYERS: dict[Instrument, tuple[Action, ...]] = {
+    "drum": ("bounce", "jump", "spin"),
+    "bell": ("roll", "swing"),
+}
+"""Actions that strike each instrument: those that touch the floor, and those that touch posts."""
 
 MAX_ACTORS = 4
 """Most actors of one scene."""
@@ -135,6 +146,30 @@ class Shot:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Effect:
+    """A transformation that an actor undergoes; its motion goes on.
+
+    Raises:
+        ValueError: If it starts before the clip or takes no time.
+    """
+
+    kind: EffectKind
+    """Falls apart into sparks, melts, swells, glows, or breaks into shards."""
+    actor: int
+    """Index of the actor."""
+    start_s: float
+    """Until then the picture is as without it, exactly."""
+    duration_s: float
+    """Time from its start until it is complete, in [0.1, 15]; what it left stays as it is."""
+
+    __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
+
+    def __post_init__(self) -> None:
+        _check_range("start_s of an effect", self.start_s, 0.0, MAX_DURATION_S)
+        _check_range("duration_s of an effect", self.duration_s, 0.1, MAX_DURATION_S)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
     """One puppet: what it looks like, what it does, and the numbers of its motion.
 
@@ -168,6 +203,10 @@ class Actor:
     """Index of the other actor of a collision."""
     face: Face | None = None
     """Eyes and a mouth, if it has any."""
+    plays: Instrument | None = None
+    """What it strikes: a drum on the floor (bounce, jump, spin) or bells on posts (roll, swing)."""
+    moves_like: Material | None = None
+    """Material whose restitution and density it moves with; None is its own."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -180,6 +219,11 @@ class Actor:
             raise ValueError(
                 f"an actor has a partner exactly if it collides, got action {self.action!r} "
                 f"and partner {self.partner}"
+            )
+        if self.plays and self.action not in PLAYERS[self.plays]:
+            raise ValueError(
+                f"a {self.plays} is struck by what does {', '.join(PLAYERS[self.plays])}, "
+                f"got {self.action}"
             )
 
     @property
@@ -194,7 +238,8 @@ class Scene:
 
     Raises:
         ValueError: If there is no actor, partners do not name each other, the ratio or the length
-            is unknown, it rains or snows indoors, or a cut is out of order.
+            is unknown, it rains or snows indoors, a cut is out of order, an effect has no actor,
+            or a line begins after the end or is said by nobody with a face.
     """
 
     seed: int
@@ -221,6 +266,14 @@ class Scene:
     """What is drawn over the picture, the last on top."""
     shots: tuple[Shot, ...] = ()
     """What each hard cut changes, in order of time; ``place`` and ``camera`` are the first shot."""
+    lines: tuple[Line, ...] = ()
+    """What actors with faces and narrators say and sing."""
+    music: tuple[Music, ...] = ()
+    """Pieces of music."""
+    ambience: tuple[Ambience, ...] = ()
+    """Rain, wind and night that are heard."""
+    effects: tuple[Effect, ...] = ()
+    """What actors undergo, at most one each."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT
 
@@ -238,6 +291,8 @@ class Scene:
                 f"choose among {', '.join(OUTDOORS)}"
             )
         self._check_shots()
+        self._check_lines()
+        self._check_effects()
         for index, actor in enumerate(self.actors):
             partner = actor.partner
             if partner is not None and (
@@ -258,6 +313,28 @@ class Scene:
             if shot.focus is not None and not 0 <= shot.focus < len(self.actors):
                 raise ValueError(
                     f"focus must be an actor, 0 to {len(self.actors) - 1}, got {shot.focus}"
+                )
+
+    def _check_effects(self) -> None:
+        changed = [effect.actor for effect in self.effects]
+        if len(set(changed)) < len(changed) or not set(changed) <= set(range(len(self.actors))):
+            raise ValueError(
+                f"every effect must have an actor of its own, 0 to {len(self.actors) - 1}, "
+                f"got {changed}"
+            )
+
+    def _check_lines(self) -> None:
+        faces = [k for k, actor in enumerate(self.actors) if actor.face is not None]
+        for line in self.lines:
+            if line.actor is not None and line.actor not in faces:
+                raise ValueError(
+                    f"a line is said by an actor with a face, one of {faces}, got {line.actor}; "
+                    "give it a face, or None for a narrator"
+                )
+            if not 0 <= line.syllables[0].start_s < self.duration_s:
+                raise ValueError(
+                    f"a line must begin inside the clip of {self.duration_s:g} s, "
+                    f"got {line.syllables[0].start_s:g} s"
                 )
 
 
@@ -296,5 +373,13 @@ class Truth:
     """Every audible contact inside the clip, in order of time."""
     captions: dict[str, str] = field(default_factory=dict[str, str])
     """Captions by tier: short, long, structured."""
+    strikes: tuple[Strike, ...] = ()
+    """Every strike of a drum or bell inside the clip, in order of time."""
+    utterances: tuple[Utterance, ...] = ()
+    """The scene's lines with the place of each voice in the picture."""
+    spoken: tuple[Spoken, ...] = ()
+    """Every syllable and sung note of them, in order of time."""
+    chords: tuple[Chord, ...] = ()
+    """Every chord of the music inside the clip, in order of time."""
 
     __pydantic_config__: ClassVar[dict[str, object]] = _STRICT

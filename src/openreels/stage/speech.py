@@ -6,6 +6,7 @@ formants follow the same smooth steps, so the mouth is exactly in time with the 
 formants are near the averages of grown men (Peterson and Barney, 1952); other numbers are ours.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
@@ -246,7 +247,7 @@ class Syllable:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Utterance:
+class Line:
     """Syllables that one voice says or sings.
 
     Raises:
@@ -257,8 +258,6 @@ class Utterance:
     """Who speaks."""
     syllables: tuple[Syllable, ...]
     """What is said, in order of time."""
-    x: float
-    """Place of the speaker in the picture, -1 left edge to 1 right edge; clamped."""
     actor: int | None = None
     """Index of the actor that speaks; None is a narrator who is not seen."""
 
@@ -290,9 +289,24 @@ class Utterance:
         return self.syllables[-1].end_s
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Utterance(Line):
+    """A line, and where in the picture its voice is."""
+
+    x: float
+    """Place of the speaker, -1 left edge to 1 right edge; clamped."""
+    path: tuple[tuple[float, float], ...] = ()
+    """Keys ``(time_s, x)`` of one who moves, in order and joined by straight lines; none stays."""
+
+
 def midi_hz(note: float) -> float:
     """Frequency of a MIDI note; 69 is 440 Hz."""
     return 440.0 * 2.0 ** ((note - 69.0) / 12.0)
+
+
+def midi_note(hz: float) -> float:
+    """MIDI note of a frequency; 440 Hz is 69."""
+    return 69.0 + 12.0 * math.log2(hz / 440.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +323,7 @@ class Moments:
     """1 while it sounds, 0 outside, with smooth edges."""
 
 
-def moments(utterance: Utterance, times: Float[Tensor, " t"]) -> Moments:
+def moments(utterance: Line, times: Float[Tensor, " t"]) -> Moments:
     """Place times in an utterance.
 
     Args:
@@ -335,14 +349,14 @@ def _blend(now: Moments, lead: list[float], vowel: list[float]) -> Float[Tensor,
     return (first + (second - first) * now.opened) * now.held
 
 
-def energy(utterance: Utterance, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
+def energy(utterance: Line, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
     """Amplitude of the voice, hiss and bursts left out: 0 is silence, 1 a full "a"."""
     now, items = moments(utterance, times), utterance.syllables
     lead = [CONSONANTS[s.text[:-1]].level for s in items]
     return _blend(now, lead, [VOWELS[s.text[-1]].level for s in items])
 
 
-def mouth_opening(utterance: Utterance, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
+def mouth_opening(utterance: Line, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
     """How open the mouth of the speaker is.
 
     Args:
@@ -358,7 +372,7 @@ def mouth_opening(utterance: Utterance, times: Float[Tensor, " t"]) -> Float[Ten
     return _blend(now, lead, [VOWELS[s.text[-1]].opening for s in items])
 
 
-def pitch_hz(utterance: Utterance, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
+def pitch_hz(utterance: Line, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
     """Pitch of the voice, but for its jitter of a few cents.
 
     A sung note is even about its pitch, with a vibrato that sets in after 0.15 s. Speech falls by

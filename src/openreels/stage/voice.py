@@ -9,6 +9,7 @@ are added at their times.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from einops import rearrange
@@ -57,7 +58,6 @@ class _Sound:
 
     clip: int
     time_s: float
-    x: float
     wave: Float[Tensor, " s"]
 
 
@@ -82,17 +82,49 @@ def render_voices(
     for clip, items in enumerate(utterances):
         for index, one in enumerate(items):
             if one.syllables[0].start_s * SAMPLE_RATE_HZ < num_samples:
-                _add(mix, _speak(one, clip, (seeds[clip], index)))
+                _add(mix, one, _speak(one, clip, (seeds[clip], index)))
                 for syllable in one.syllables:
                     if CONSONANTS[syllable.text[:-1]].noise:
-                        _add(mix, _hiss(one, syllable, clip, (seeds[clip], index)))
+                        _add(mix, one, _hiss(one, syllable, clip, (seeds[clip], index)))
     return mix
 
 
-def _add(mix: Waveform, sound: _Sound) -> None:
-    onset = ear_onsets([sound.time_s], [sound.x])
-    gains = torch.tensor(ear_gains(sound.x))[None, :, None]
-    add_sounds(mix, [sound.clip], onset.first, sound.wave * gains)
+def place(utterance: Utterance, times: Float[Tensor, " t"]) -> Float[Tensor, " t"]:
+    """Where in the picture a voice is.
+
+    Args:
+        utterance: Its path, or its one place.
+        times: Seconds from the start of the clip.
+
+    Returns:
+        -1 left edge to 1 right edge; float64.
+    """
+    if not utterance.path:
+        return torch.full_like(times, utterance.x, dtype=torch.float64).clamp(-1, 1)
+    keys = torch.tensor(utterance.path, dtype=torch.float64)
+    after = torch.searchsorted(keys[:, 0].contiguous(), times.double()).clamp(1, len(keys) - 1)
+    start, end = keys[(after - 1).clamp(min=0)], keys[after.clamp(max=len(keys) - 1)]
+    share = (times - start[:, 0]) / (end[:, 0] - start[:, 0]).clamp(min=1e-9)
+    return (start[:, 1] + (end[:, 1] - start[:, 1]) * share.clamp(0, 1)).clamp(-1, 1)
+
+
+def _add(mix: Waveform, one: Utterance, sound: _Sound) -> None:
+    """Add a sound; one that moves keeps the delay of its ears for a syllable, not its gains."""
+    if not one.path:
+        onset = ear_onsets([sound.time_s], [one.x])
+        gains = torch.tensor(ear_gains(one.x))[None, :, None]
+        add_sounds(mix, [sound.clip], onset.first, sound.wave * gains)
+        return
+    times = _grid(sound.time_s, len(sound.wave))
+    angle = (place(one, times) + 1) * math.pi / 4
+    wave = sound.wave * torch.stack((angle.cos(), angle.sin())).float()
+    first = math.ceil(sound.time_s * SAMPLE_RATE_HZ)
+    marks = [math.ceil(s.start_s * SAMPLE_RATE_HZ) - first for s in one.syllables]
+    marks = [0, *(mark for mark in marks if 0 < mark < len(times)), len(times)]
+    for begin, end in pairwise(marks):
+        middle = place(one, times[(begin + end) // 2][None])
+        onset = ear_onsets([sound.time_s], middle.tolist())
+        add_sounds(mix, [sound.clip], onset.first + begin, wave[None, :, begin:end])
 
 
 def _grid(start_s: float, length: int) -> Float[Tensor, " s"]:
@@ -119,7 +151,7 @@ def _speak(one: Utterance, clip: int, seed: tuple[int, int]) -> _Sound:
     tone = pitch[every.clamp(max=length - 1)]
     shaped = _filter(source, _response(one, frames, tone))
     wave = VOICE_LEVEL * shaped * energy(one, times).float()
-    return _Sound(clip, start_s, one.x, wave)
+    return _Sound(clip, start_s, wave)
 
 
 def _jitter(times: Float[Tensor, " s"], draw: torch.Generator) -> Float[Tensor, " s"]:
@@ -210,4 +242,4 @@ def _hiss(one: Utterance, syllable: Syllable, clip: int, seed: tuple[int, int]) 
         shape = soften(since / 0.02 / stretch) * soften((last - since) / 0.03 / stretch)
     else:
         shape = soften(since / 0.001) * torch.exp(-4 * since / last) * soften((last - since) / 0.01)
-    return _Sound(clip, start_s, one.x, sound.noise * (noise * shape).float())
+    return _Sound(clip, start_s, sound.noise * (noise * shape).float())

@@ -23,15 +23,17 @@ from openreels.stage.scene import (
     Scene,
     TimeOfDay,
 )
+from openreels.stage.sounds import SoundSettings, add_sounds
 
 _SOLO: tuple[Action, ...] = ("bounce", "roll", "jump", "spin", "swing")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WorldSettings(LookSettings):
+class WorldSettings(SoundSettings):
     """What scenes a world holds. The odds are ours; all words of the vocabulary are equally likely.
 
-    The shares of ``LookSettings`` add looks; at 0, their default, there are none.
+    The shares of ``LookSettings`` add looks, those of ``SoundSettings`` sounds; at 0, their
+    default, there are none.
 
     Raises:
         ValueError: If an odd is negative, there is nothing to draw from, or the length is out of
@@ -133,7 +135,7 @@ def sample_scene(seed: int, index: int, *, settings: WorldSettings = WorldSettin
         aspect_ratio=settings.aspect_ratio,
         duration_s=settings.duration_s,
     )
-    return add_looks(scene, settings, settings.places)
+    return add_sounds(add_looks(scene, settings, settings.places), settings)
 
 
 def _actor(looks: _Looks, **motion: object) -> Actor:
