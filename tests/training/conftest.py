@@ -14,7 +14,8 @@ from openreels.training.config import (
     TaskConfig,
     TrainConfig,
 )
-from openreels.training.precompute import load_encoders, precompute
+from openreels.training.encoders import load_encoders
+from openreels.training.precompute import precompute
 
 CODECS = CodecPaths(video_vae="random:tiny", audio_vae="random:tiny", text_encoder="random:tiny")
 CLIP = ClipConfig(duration_s=0.5, short_side=32)
@@ -33,6 +34,31 @@ def bucket_config() -> PrecomputeConfig:
         codecs=CODECS,
         products="fp32",
     )
+
+
+LESSONS = (
+    ("subjects", 1.0),
+    ("subjects and voices", 1.0),
+    ("storyboard", 1.0),
+    ("music", 1.0),
+    ("images and motion", 1.0),
+    ("edit colour", 1.0),
+    ("inpaint subject by reference", 1.0),
+)
+
+
+@pytest.fixture(scope="session")
+def lessons_config(bucket_config) -> PrecomputeConfig:
+    clip = ClipConfig(duration_s=1.0, short_side=32)
+    return replace(
+        bucket_config, folder="lessons", clip=clip, lessons=LESSONS, count=12, shard_size=7
+    )
+
+
+@pytest.fixture(scope="session")
+def lessons_root(data_root, lessons_config):
+    assert precompute(lessons_config, data_root)
+    return data_root / "lessons"
 
 
 @pytest.fixture(scope="session")

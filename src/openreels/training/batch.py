@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from openreels.conditioning.masks import latent_known
+from openreels.conditioning.references import References
 from openreels.conditioning.tasks import TASKS, training_known
 from openreels.conditioning.tokens import audio_branch, given_latents, video_branch
 from openreels.core.arrays import (
@@ -25,6 +26,7 @@ from openreels.core.arrays import (
 )
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
+from openreels.core.protocols import Conditioner
 from openreels.core.seeding import generator
 from openreels.core.shapes import ClipShape
 from openreels.diffusion.noise_levels import draw_sigmas
@@ -34,6 +36,7 @@ from openreels.nn.patchify import patchify
 from openreels.stage.captions import caption
 from openreels.stage.scene import Scene
 from openreels.training.config import TaskConfig, TrainConfig
+from openreels.training.lesson_batch import given_of, teach
 from openreels.training.precompute import LatentBatch
 
 EncodeText = Callable[[Sequence[str]], tuple[Context, ContextMask]]
@@ -72,6 +75,8 @@ class TrainingBatch:
     """Noise level of each sample."""
     tasks: tuple[str, ...]
     """Task of each sample."""
+    context_tags: Int[Tensor, "b n"] | None = None
+    """Number of the reference that each prompt token belongs to; None: there are no references."""
 
 
 def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> TaskDraw:
@@ -168,13 +173,24 @@ def draw_masks(tasks: Sequence[str], shape: ClipShape, source: torch.Generator) 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Place:
+    """Where a batch stands in a run."""
+
+    shape: ClipShape
+    black: Tensor
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BatchMaker:
     """Turns latents into training batches; all draws follow from the seed and the step."""
 
     config: TrainConfig
     """The run."""
     encode_text: EncodeText
-    """The frozen prompt encoder."""
+    """The frozen prompt encoder, for plain prompts."""
+    conditioner: Conditioner | None = None
+    """The same for messages; needed for lessons."""
 
     def make(
         self, latents: LatentBatch, draw: TaskDraw, *, shape: ClipShape, black: Tensor, step: int
@@ -195,16 +211,25 @@ class BatchMaker:
         sigma = draw_sigmas(
             len(draw.names), self.config.sigma, generator=generator(seed, "sigma", step)
         )
-        prompts = draw_prompts(latents.scenes, self.config.tasks, generator(seed, "prompts", step))
-        context, context_mask = self.encode_text(prompts)
+        taught = self._taught(latents, draw, step)
+        if taught is None:
+            prompts = draw_prompts(
+                latents.scenes, self.config.tasks, generator(seed, "prompts", step)
+            )
+            context, context_mask = self.encode_text(prompts)
+            context_tags, before = None, Joint(None, None)
+        else:
+            (context, context_mask), context_tags = taught[0], taught[1]
+            before = taught[2]
         video = audio = None
         if draw.video:
-            video = self._video(latents, draw, shape=shape, black=black, sigma=sigma, step=step)
+            place = _Place(shape=shape, black=black, step=step)
+            video = self._video(latents, draw, place, sigma, before.video)
         if draw.sound:
             noise = torch.randn(
                 latents.audio.shape, generator=generator(seed, "noise", "audio", step)
             )
-            audio = _noised_audio(latents.audio, noise, sigma)
+            audio = _noised_audio(latents.audio, noise, sigma, before.audio)
         return TrainingBatch(
             inputs=Joint(video and video[0], audio and audio[0]),
             targets=Joint(video and video[1], audio and audio[1]),
@@ -213,7 +238,21 @@ class BatchMaker:
             context_mask=context_mask,
             sigma=sigma,
             tasks=draw.names,
+            context_tags=context_tags,
         )
+
+    def _taught(
+        self, latents: LatentBatch, draw: TaskDraw, step: int
+    ) -> tuple[tuple[Context, ContextMask], Int[Tensor, "b n"], Joint[References | None]] | None:
+        """Prompts and references of lessons."""
+        if not latents.lessons:
+            return None
+        if self.conditioner is None:
+            raise ValueError("lessons need a prompt encoder that reads messages, got none; give it")
+        source = generator(self.config.seed, "lessons", step)
+        made = teach(latents.lessons, self.config.tasks, source, sound=draw.sound)
+        encoded = self.conditioner.encode(made.messages)
+        return encoded, self.conditioner.tags(made.messages), made.references
 
     def _truths(self, latents: LatentBatch, draw: TaskDraw) -> Joint[Tensor | None]:
         cells = latents.cells[:, :, :1] if draw.picture else latents.cells
@@ -227,20 +266,21 @@ class BatchMaker:
         self,
         latents: LatentBatch,
         draw: TaskDraw,
-        *,
-        shape: ClipShape,
-        black: Tensor,
+        place: _Place,
         sigma: PerSample,
-        step: int,
+        references: References | None,
     ) -> tuple[BranchInput, Tensor]:
-        seed = self.config.seed
+        seed, shape, black, step = self.config.seed, place.shape, place.black, place.step
         frames = 1 if draw.picture else shape.num_latent_frames
         if draw.picture:
             shape = ClipShape(num_frames=1, height=shape.height, width=shape.width, fps=shape.fps)
         clean, stills = latents.video[:, :, :frames], latents.stills[:, :, :frames]
-        known = draw_masks(draw.names, shape, generator(seed, "masks", step))
-        from_stills = torch.tensor([TASKS[name].source == "stills" for name in draw.names])
-        source = torch.where(rearrange(from_stills, "b -> b 1 1 1 1"), stills, clean)
+        if latents.lessons:
+            source, known = given_of(latents.lessons, clean)
+        else:
+            known = draw_masks(draw.names, shape, generator(seed, "masks", step))
+            from_stills = torch.tensor([TASKS[name].source == "stills" for name in draw.names])
+            source = torch.where(rearrange(from_stills, "b -> b 1 1 1 1"), stills, clean)
         noise = torch.randn(clean.shape, generator=generator(seed, "noise", "video", step))
         patch = patch_of(self.config.model, clean.shape[1])
         inputs = video_branch(
@@ -249,12 +289,13 @@ class BatchMaker:
             known,
             fps=shape.fps,
             patch=patch,
+            references=references,
         )
         return inputs, patchify(velocity_of(clean, noise), patch)
 
 
 def _noised_audio(
-    clean: AudioLatents, noise: AudioLatents, sigma: PerSample
+    clean: AudioLatents, noise: AudioLatents, sigma: PerSample, references: References | None
 ) -> tuple[BranchInput, Tensor]:
-    velocity = velocity_of(clean, noise)
-    return audio_branch(add_noise(clean, noise, sigma)), rearrange(velocity, "b c l -> b l c")
+    velocity = rearrange(velocity_of(clean, noise), "b c l -> b l c")
+    return audio_branch(add_noise(clean, noise, sigma), references), velocity

@@ -12,6 +12,8 @@ from openreels.core.products import Products
 from openreels.core.shapes import BASE_FPS, ClipShape, frames_of_seconds, size_for
 from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit.config import MMDiTConfig
+from openreels.stage.reference_tasks import TASKS as LESSONS
+from openreels.stage.world import WorldSettings
 
 DEFAULT_MIX: tuple[tuple[str, float], ...] = (
     ("t2av", 0.65),
@@ -92,6 +94,11 @@ class PrecomputeConfig:
     """Scenes rendered and encoded at once; changes nothing in the result beyond rounding."""
     codecs: CodecPaths = CodecPaths()
     """Autoencoders; the prompt encoder is not used here."""
+    lessons: tuple[tuple[str, float], ...] = ()
+    """Tasks of ``stage.reference_tasks`` and their shares: the bucket holds examples of these with
+    their references and sources. Empty for plain scenes."""
+    world: WorldSettings = field(default_factory=WorldSettings)
+    """What scenes the world holds."""
     products: Products = "auto"
     """Precision of the video encoder's products. ``auto`` is bf16 where the processor has
     instructions for it: twice as fast, and latents off by 0.004 of their standard deviation."""
@@ -102,6 +109,12 @@ class PrecomputeConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.start < 0:
             raise ValueError(f"start must be at least 0, got {self.start}")
+        for name, share in self.lessons:
+            if name not in LESSONS or share <= 0:
+                raise ValueError(
+                    f"lessons must be tasks of {', '.join(LESSONS)} with positive shares, got "
+                    f"{name!r} with {share:g}; correct it"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -186,7 +199,11 @@ class TaskConfig:
     mix: tuple[tuple[str, float], ...] = DEFAULT_MIX
     """Tasks of ``conditioning.tasks`` and their shares, which need not sum to 1."""
     text_dropout: float = 0.1
-    """Probability that a sample's prompt is empty, for guidance."""
+    """Probability that a sample has neither prompt nor references, for guidance."""
+    reference_dropout: float = 0.05
+    """Probability that a sample with a prompt has no references, so that words still count."""
+    silent_lessons: float = 0.1
+    """Share of the batches of lessons that run without the audio branch."""
     short_share: float = 0.25
     """Share of short captions among the rest; the others are long."""
     num_variants: int = 4096
@@ -195,7 +212,7 @@ class TaskConfig:
     """A batch of text to image holds this many times the samples: they are small."""
 
     def __post_init__(self) -> None:
-        for name in ("text_dropout", "short_share"):
+        for name in ("text_dropout", "short_share", "reference_dropout", "silent_lessons"):
             _check_share(name, getattr(self, name))
         names = [name for name, _ in self.mix]
         if not names or len(set(names)) != len(names) or any(share <= 0 for _, share in self.mix):
@@ -217,7 +234,8 @@ class TrainConfig:
     """Buckets; a batch comes from one of them."""
     init: str | None = None
     """Weights to start from: a file (a relative path is taken from the run's folder), or
-    ``shipped``; None for new ones. They must have the same config."""
+    ``shipped``; None for new ones. They must have the same config, but may have no names of
+    references (``num_tags``)."""
     codecs: CodecPaths = CodecPaths()
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()

@@ -13,15 +13,17 @@ from openreels.core.config import from_dict
 from openreels.core.shapes import ClipShape
 from openreels.stage.scene import Scene
 from openreels.training.config import ClipConfig, StageData
+from openreels.training.encoders import Encoders
+from openreels.training.lessons import lesson_from
 from openreels.training.precompute import (
     BLACK_FILE,
     BUCKET_FILE,
     TENSORS,
     TRUTHS,
-    Encoders,
     LatentBatch,
     black_latents,
     encode_samples,
+    lessons_path,
     shard_path,
 )
 from openreels.weights.tensors import read_tensors
@@ -35,6 +37,8 @@ class Dataset(Protocol):
     """Shape of every clip."""
     black: Float[Tensor, "1 c f h w"]
     """Latents of a black clip of that shape."""
+    has_lessons: bool
+    """Whether samples bring tasks of their own, with references and sources."""
 
     def __len__(self) -> int:
         """Rows that can be read."""
@@ -75,8 +79,10 @@ class ShardDataset:
         """Which autoencoders the latents are from."""
         self.shape = from_dict(ClipConfig, bucket["clip"]).shape
         self.black = read_tensors(folder / BLACK_FILE)[0]["video"]
+        self.has_lessons = bool(bucket.get("lessons"))
         self._folder = folder
         self._shards: list[tuple[dict[str, Tensor], list[str]]] = []
+        self._lessons: list[dict[str, Tensor]] = []
         self._places: list[tuple[int, int]] = []
         self.refresh()
 
@@ -100,6 +106,8 @@ class ShardDataset:
                     "remove both files and precompute again"
                 )
             self._places += [(len(self._shards), row) for row in range(len(lines))]
+            second = read_tensors(lessons_path(path))[0] if self.has_lessons else {}
+            self._lessons.append(second)
             self._shards.append((tensors, lines))
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
@@ -117,7 +125,12 @@ class ShardDataset:
             from_dict(Scene, json.loads(self._shards[shard][1][row])["scene"], allow_missing=True)
             for shard, row in places
         )
-        return LatentBatch(**parts, scenes=scenes)
+        told = [
+            lesson_from(self._shards[shard][1][row], self._lessons[shard], row)
+            for shard, row in places
+        ]
+        lessons = tuple(lesson for lesson in told if lesson is not None)
+        return LatentBatch(**parts, scenes=scenes, lessons=lessons)
 
 
 class StageDataset:
@@ -131,6 +144,7 @@ class StageDataset:
     def __init__(self, config: StageData, encoders: Encoders) -> None:
         self.shape = config.clip.shape
         self.black = black_latents(self.shape, encoders.video)
+        self.has_lessons = False
         self._config = config
         self._encoders = encoders
         self._known: dict[int, LatentBatch] = {}

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,16 +14,17 @@ from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
-from openreels.training.batch import BatchMaker, EncodeText, TrainingBatch, draw_tasks
+from openreels.training.batch import BatchMaker, TaskDraw, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
 from openreels.training.config import ShardData, StageData, TrainConfig
 from openreels.training.dataset import Dataset, ShardDataset, StageDataset
 from openreels.training.ema import WeightAverage
+from openreels.training.encoders import load_encoders
+from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
 from openreels.training.networks import fingerprints, load_frozen, weights_path
 from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
-from openreels.training.precompute import load_encoders
 from openreels.training.step import training_step
 from openreels.weights.checkpoint import load_network, save_network
 
@@ -94,7 +95,7 @@ def train(
         restore_state(folder / STATE_FILE, state, config)
         logger.info("going on from step %d", state.step)
     log = RunLog(folder, state.step, tensorboard=tensorboard)
-    run = _Run(config, state, folder, text_encoder.encode_text)
+    run = _Run(config, state, folder, text_encoder)
     try:
         finished = run.loop(log, limits, report)
     finally:
@@ -111,12 +112,14 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
     network = MMDiT(config.model, generator=generator(config.seed, "initial weights"))
     if config.init is not None:
         start = load_network(out / weights_path("mmdit", config.init), kind=MMDiT)
-        if start.config != config.model:
+        grown = replace(start.config, num_tags=config.model.num_tags)
+        if grown != config.model or start.config.num_tags not in (0, config.model.num_tags):
             raise CheckpointError(
-                f"init must have the config of the run, got {start.config} in {config.init}; "
-                "set the run's model to it"
+                f"init must have the config of the run, but for num_tags where it has none, got "
+                f"{start.config} in {config.init}; set the run's model to it"
             )
-        network.load_state_dict(start.state_dict())
+        # Names of references are new to weights without them: they keep their initial values.
+        network.load_state_dict(network.state_dict() | start.state_dict())
     network.train()
     return TrainState(
         network=network,
@@ -162,12 +165,12 @@ class _Run:
     """One call of ``train``: the clock of this call and what the loop touches."""
 
     def __init__(
-        self, config: TrainConfig, state: TrainState, folder: Path, encode_text: EncodeText
+        self, config: TrainConfig, state: TrainState, folder: Path, prompts: PromptEncoder
     ) -> None:
         self.config = config
         self.state = state
         self.folder = folder
-        self.maker = BatchMaker(config=config, encode_text=encode_text)
+        self.maker = BatchMaker(config=config, encode_text=prompts.encode_text, conditioner=prompts)
         self.meter = Meter()
         self.bf16 = takes_bf16(config.products)
 
@@ -219,10 +222,18 @@ class _Run:
         config, step, sampler = self.config, self.state.step, self.state.sampler
         index = sampler.choose(step)
         bucket = sampler.buckets[index]
-        draw = draw_tasks(config.tasks, bucket.batch_size, generator(config.seed, "tasks", step))
+        source = generator(config.seed, "tasks", step)
         began = time.perf_counter()
+        if bucket.dataset.has_lessons:
+            sound = draw_structure(config.tasks, source)
+            latents = sampler.take(index, bucket.batch_size)
+            names = tuple(lesson.task for lesson in latents.lessons)
+            draw = TaskDraw(names=names, video=True, sound=sound, picture=False)
+        else:
+            draw = draw_tasks(config.tasks, bucket.batch_size, source)
+            latents = sampler.take(index, len(draw.names))
         batch = self.maker.make(
-            sampler.take(index, len(draw.names)),
+            latents,
             draw,
             shape=bucket.dataset.shape,
             black=bucket.dataset.black,

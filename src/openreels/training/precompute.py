@@ -2,13 +2,14 @@
 
 A folder holds ``bucket.json`` (shape, world and weights), ``black.safetensors`` (latents of a black
 clip) and, a shard, ``shard-00000.safetensors`` (video, stills, audio in half precision, cells and
-onsets in bytes) with ``shard-00000.jsonl`` (scene and captions a line). The tensors are written
+onsets in bytes) with ``shard-00000.jsonl`` (scene and captions a line); a bucket of lessons also
+``shard-00000.lessons.safetensors`` (``training.lessons``). The tensors of the clips are written
 last: a shard counts once they are there.
 """
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,21 @@ from openreels.core.arrays import Pixels, VideoLatents
 from openreels.core.config import to_dict
 from openreels.core.products import Products, takes_bf16
 from openreels.core.shapes import TEMPORAL_STRIDE, ClipShape
-from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.video_vae.model import VideoVAE
 from openreels.stage.captions import caption
-from openreels.stage.sample import make_samples
+from openreels.stage.sample import StageBatch, make_samples, render_truths, truth_of
 from openreels.stage.scene import Scene
-from openreels.training.config import CodecPaths, PrecomputeConfig
-from openreels.training.networks import fingerprints, load_frozen
+from openreels.stage.world import WorldSettings
+from openreels.training.config import PrecomputeConfig
+from openreels.training.encoders import Encoders, load_encoders
+from openreels.training.lessons import (
+    Lesson,
+    draw_examples,
+    encode_lesson,
+    record_of,
+    tensors_of,
+)
+from openreels.training.networks import fingerprints
 from openreels.training.truth import cell_truths, onset_truths
 from openreels.weights.tensors import as_dtype, write_atomic, write_tensors
 
@@ -38,16 +47,6 @@ LATENTS = ("video", "stills", "audio")
 TRUTHS = ("cells", "onsets")
 """Tensors of a shard that lie in [0, 1], kept in bytes."""
 TENSORS = LATENTS + TRUTHS
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Encoders:
-    """The two frozen autoencoders."""
-
-    video: VideoVAE
-    """Pixels to latents."""
-    audio: AudioVAE
-    """Sound to latents."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +65,8 @@ class LatentBatch:
     """What is struck within each audio token (``training.truth.onset_truths``)."""
     scenes: tuple[Scene, ...]
     """What they show."""
+    lessons: tuple[Lesson, ...] = ()
+    """What each has beside its clip; empty in a bucket without lessons."""
 
     @staticmethod
     def joined(batches: "Sequence[LatentBatch]") -> "LatentBatch":
@@ -73,15 +74,8 @@ class LatentBatch:
         return LatentBatch(
             **{name: torch.cat([getattr(batch, name) for batch in batches]) for name in TENSORS},
             scenes=tuple(scene for batch in batches for scene in batch.scenes),
+            lessons=tuple(lesson for batch in batches for lesson in batch.lessons),
         )
-
-
-def load_encoders(codecs: CodecPaths) -> Encoders:
-    """Load the autoencoders that a config names."""
-    return Encoders(
-        video=load_frozen("video_vae", codecs.video_vae, kind=VideoVAE),
-        audio=load_frozen("audio_vae", codecs.audio_vae, kind=AudioVAE),
-    )
 
 
 @torch.no_grad()
@@ -92,6 +86,7 @@ def encode_samples(
     encoders: Encoders,
     *,
     products: Products = "fp32",
+    world: WorldSettings = WorldSettings(),  # noqa: B008 - frozen
 ) -> LatentBatch:
     """Render scenes of the Stage world and encode their pictures, stills and sound.
 
@@ -101,11 +96,43 @@ def encode_samples(
         shape: Shape of the clips.
         encoders: Autoencoders.
         products: Precision of the video encoder's products.
+        world: What scenes the world holds.
 
     Returns:
         Their latents in fp32.
     """
-    samples = make_samples(seed, indices, shape)
+    samples = make_samples(seed, indices, shape, world)
+    return _encode(samples, shape, encoders, products)
+
+
+@torch.no_grad()
+def encode_lessons(
+    config: PrecomputeConfig, indices: Sequence[int], encoders: Encoders
+) -> LatentBatch:
+    """Render and encode examples of tasks with references and edits.
+
+    Args:
+        config: The bucket, with the shares of its tasks.
+        indices: Numbers of the examples.
+        encoders: Autoencoders.
+
+    Returns:
+        Latents of what must come out, with the lessons, in fp32.
+    """
+    shape = config.clip.shape
+    examples = draw_examples(config.seed, indices, config.lessons, shape, config.world)
+    samples = render_truths([truth_of(task.target) for task, _ in examples], shape)
+    made = _encode(samples, shape, encoders, config.products)
+    with torch.autocast("cpu", torch.bfloat16, enabled=takes_bf16(config.products)):
+        lessons = tuple(
+            encode_lesson(task, captions, shape, encoders) for task, captions in examples
+        )
+    return replace(made, lessons=lessons)
+
+
+def _encode(
+    samples: StageBatch, shape: ClipShape, encoders: Encoders, products: Products
+) -> LatentBatch:
     with torch.autocast("cpu", torch.bfloat16, enabled=takes_bf16(products)):
         video = encoders.video.encode(samples.pixels).float()
         stills = video
@@ -197,23 +224,44 @@ def _write_shard(
     batches: list[LatentBatch] = []
     for first in range(indices.start, indices.stop, config.batch_size):
         some = range(first, min(first + config.batch_size, indices.stop))
+        if config.lessons:
+            batches.append(encode_lessons(config, some, encoders))
+            continue
         made = encode_samples(
-            config.seed, some, config.clip.shape, encoders, products=config.products
+            config.seed,
+            some,
+            config.clip.shape,
+            encoders,
+            products=config.products,
+            world=config.world,
         )
         batches.append(made)
     whole = LatentBatch.joined(batches)
-    lines = [record_line(scene) for scene in whole.scenes]
     path = shard_path(folder, shard)
+    told: list[Lesson | None] = [*whole.lessons] or [None] * len(whole.scenes)
+    lines = [record_line(*pair) for pair in zip(whole.scenes, told, strict=True)]
+    if whole.lessons:
+        parts = [tensors_of(lesson, row) for row, lesson in enumerate(whole.lessons)]
+        second = {name: value for part in parts for name, value in part.items()}
+        write_tensors(lessons_path(path), second, {"count": len(indices)})
     write_atomic(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines).encode())
     tensors = as_dtype({name: getattr(whole, name) for name in LATENTS}, torch.float16)
     tensors |= {name: (getattr(whole, name) * 255).round().to(torch.uint8) for name in TRUTHS}
     write_tensors(path, tensors, {"start": indices.start, "count": len(indices)})
 
 
-def record_line(scene: Scene) -> str:
-    """One line of a shard's index: the scene and a caption of each tier."""
+def lessons_path(shard: Path) -> Path:
+    """File of the lessons of a shard, from that of its clips."""
+    return shard.with_suffix(".lessons.safetensors")
+
+
+def record_line(scene: Scene, lesson: Lesson | None = None) -> str:
+    """One line of a shard's index: the scene, a caption of each tier, and its lesson."""
     captions = {"short": caption(scene, 0, tier="short"), "long": caption(scene, 0, tier="long")}
-    return json.dumps({"scene": to_dict(scene), "captions": captions}, ensure_ascii=False)
+    record: dict[str, Any] = {"scene": to_dict(scene), "captions": captions}
+    if lesson is not None:
+        record["lesson"] = record_of(lesson)
+    return json.dumps(record, ensure_ascii=False)
 
 
 def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
@@ -228,12 +276,18 @@ def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
         "start": config.start,
         "shard_size": config.shard_size,
     } | fingerprints(config.codecs)
+    # Buckets from before these fields have neither.
+    if config.lessons:
+        bucket["lessons"] = [list(pair) for pair in config.lessons]
+    if config.world != WorldSettings():
+        bucket["world"] = to_dict(config.world)
     path = folder / BUCKET_FILE
     if not path.exists():
         write_atomic(path, json.dumps(bucket, indent=2).encode())
         return
     found = json.loads(path.read_text())
-    for name, value in bucket.items():
+    for name in dict.fromkeys([*bucket, "lessons", "world"]):
+        value = bucket.get(name)
         if found.get(name) != value:
             raise ValueError(
                 f"{folder} already holds latents with another {name} "

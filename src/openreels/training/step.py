@@ -46,8 +46,10 @@ def training_step(
     """
     with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
         velocity, told = network.with_truths(
-            batch.inputs, batch.context, batch.context_mask, batch.sigma
+            batch.inputs, batch.context, batch.context_mask, batch.sigma, batch.context_tags
         )
+    velocity = velocity.zip(batch.targets, _clip_alone)
+    told = told.zip(batch.truths, _clip_alone)
     parts = velocity_errors(velocity, batch.targets)
     truths = Joint(
         _entropy(told.video, batch.truths.video), _entropy(told.audio, batch.truths.audio)
@@ -57,6 +59,11 @@ def training_step(
         if one is not None and truth_weight:
             total = total + truth_weight * one
     return StepLoss(total=total, parts=parts, truths=truths)
+
+
+def _clip_alone(tokens: Tensor | None, wanted: Tensor | None) -> Tensor | None:
+    """The last tokens, those of the clip: nothing is asked of references."""
+    return None if tokens is None or wanted is None else tokens[:, -wanted.shape[1] :]
 
 
 def _entropy(logits: Tensor | None, truth: Tensor | None) -> Float[Tensor, ""] | None:

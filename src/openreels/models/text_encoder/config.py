@@ -27,6 +27,19 @@ class PromptEncoderConfig:
     """Longest such piece."""
     max_tokens: int = 64
     """Words kept of a prompt; the rest is cut with a warning."""
+    image_channels: int = 0
+    """Channels of the video latents of pictures and clips; 0 for an encoder of words alone, which
+    passes over pictures, clips and sounds."""
+    image_patch: int = 4
+    """Latent cells a side of one token of a picture or clip."""
+    clip_stride: int = 2
+    """Latent frames of a clip from one that is read to the next."""
+    audio_channels: int = 0
+    """Channels of the audio latents; 0 as for pictures."""
+    audio_patch: int = 16
+    """Audio latents of one token: 0.37 s."""
+    max_media_tokens: int = 128
+    """Tokens kept of the pictures, clips and sounds of a message; the rest is cut with a warning."""
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.num_heads):
@@ -37,6 +50,12 @@ class PromptEncoderConfig:
         smallest = min(self.depth, self.num_heads, self.mlp_ratio, self.num_buckets)
         if smallest < 1 or self.max_tokens < 1:
             raise ValueError(f"all sizes must be at least 1, got {self}; raise the smallest")
+        media = (self.image_patch, self.clip_stride, self.audio_patch, self.max_media_tokens)
+        if min(media) < 1 or min(self.image_channels, self.audio_channels) < 0:
+            raise ValueError(
+                f"patches and strides must be at least 1 and channels at least 0, got {self}; "
+                "raise the smallest"
+            )
         if not 1 <= self.min_piece <= self.max_piece:
             raise ValueError(
                 "pieces must have 1 <= min_piece <= max_piece, "

@@ -1,6 +1,8 @@
 """The prompt encoder: words in, tokens out that know what belongs to what."""
 
+import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -9,9 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from openreels.core.arrays import Context, ContextMask
-from openreels.core.protocols import Message, TextPart
+from openreels.core.protocols import Message, Part, TextPart
 from openreels.models.text_encoder.config import PromptEncoderConfig
+from openreels.models.text_encoder.media import MediaIn
 from openreels.models.text_encoder.tokenizer import HashedPrompts, HashTokenizer
+
+logger = logging.getLogger(__name__)
 
 _ROPE_THETA = 1000.0
 _ROW_STD = 0.02
@@ -38,19 +43,39 @@ class PromptEncoder(nn.Module):
         self.norm_in = nn.LayerNorm(config.width)
         self.blocks = nn.ModuleList(EncoderBlock(config) for _ in range(config.depth))
         self.norm_out = nn.LayerNorm(config.width)
+        reads = config.image_channels or config.audio_channels
+        self.media = MediaIn(config) if reads else None
 
     def encode(self, messages: Sequence[Message]) -> tuple[Context, ContextMask]:
         """Encode one message a sample.
 
         Args:
-            messages: Parts of each prompt; the texts of one message are read as one.
+            messages: Parts of each prompt; the texts of one message are read as one, and the tokens
+                of pictures, clips and sounds stand where they do. An encoder of words alone passes
+                over them.
 
         Returns:
             Tokens (zeros where padded) and True for the real ones, padded to the longest prompt.
         """
         with torch.no_grad():
-            prompts = self._read(messages)[0].to(self.table.device)
+            return self.embed(messages)
+
+    def embed(self, messages: Sequence[Message]) -> tuple[Context, ContextMask]:
+        """Do as ``encode`` does, with gradients."""
+        read = self._read(messages)
+        prompts = self.tokenizer.batch([one.words for one in read]).to(self.table.device)
+        if not any(one.media for one in read):
             return self(prompts), prompts.attendable
+        words = self._words(prompts)
+        rows = [
+            self._laid(one, words[index, : max(1, len(one.words))])
+            for index, one in enumerate(read)
+        ]
+        longest = max(len(row) for row in rows)
+        tokens = torch.stack([functional.pad(row, (0, 0, 0, longest - len(row))) for row in rows])
+        lengths = torch.tensor([len(row) for row in rows], device=tokens.device)
+        attendable = torch.arange(longest, device=tokens.device) < lengths[:, None]
+        return self._mix(tokens, attendable), attendable
 
     def tags(self, messages: Sequence[Message]) -> Int[Tensor, "b n"]:
         """Number the tokens of ``encode``.
@@ -61,24 +86,61 @@ class PromptEncoder(nn.Module):
         Returns:
             Number of the reference that each token belongs to; 0 is none.
         """
-        return self._read(messages)[1]
+        rows = [one.tags or [0] for one in self._read(messages)]
+        longest = max(map(len, rows))
+        return torch.tensor([row + [0] * (longest - len(row)) for row in rows])
 
-    def _read(self, messages: Sequence[Message]) -> tuple[HashedPrompts, Int[Tensor, "b n"]]:
-        """Words of every message with the tags of their parts, cut to the budget."""
-        words, tags = list[list[str]](), list[list[int]]()
+    def _read(self, messages: Sequence[Message]) -> "list[_Read]":
+        """Words and media of every message at their places, cut to the budgets."""
+        found: list[_Read] = []
         for message in messages:
             pairs = [
-                (word, part.tag)
-                for part in message
+                (word, part.tag, index)
+                for index, part in enumerate(message)
                 if isinstance(part, TextPart)
                 for word in self.tokenizer.split(part.text)
             ]
-            fitting = self.tokenizer.fit([word for word, _ in pairs])
-            words.append(fitting)
-            tags.append([tag for _, tag in pairs[: len(fitting)]])
-        prompts = self.tokenizer.batch(words)
-        longest = prompts.words.shape[1]
-        return prompts, torch.tensor([row + [0] * (longest - len(row)) for row in tags])
+            words = self.tokenizer.fit([word for word, _, _ in pairs])
+            found.append(self._arranged(message, words, pairs[: len(words)]))
+        return found
+
+    def _arranged(
+        self, message: Message, words: list[str], pairs: list[tuple[str, int, int]]
+    ) -> "_Read":
+        """Put what is no text after the words before it."""
+        media, tags, done, room = list[tuple[int, Part, int]](), list[int](), 0, 0
+        for index, part in enumerate(message):
+            while done < len(pairs) and pairs[done][2] <= index:
+                tags.append(pairs[done][1])
+                done += 1
+            if self.media is None or isinstance(part, TextPart):
+                continue
+            count = self.media.num_tokens(part)
+            kept = min(count, self.config.max_media_tokens - room)
+            if kept < count:
+                logger.warning(
+                    "the references of a prompt may have %d tokens, got more; they are cut, give "
+                    "fewer or shorter ones",
+                    self.config.max_media_tokens,
+                )
+            if kept:
+                media.append((done, part, kept))
+                tags += [part.tag] * kept
+                room += kept
+        # An empty prompt is one token, in front of what is shown.
+        return _Read(words, media, tags if words else [0, *tags])
+
+    def _laid(self, read: "_Read", words: Float[Tensor, "n d"]) -> Float[Tensor, "m d"]:
+        """Words and media of one message in order."""
+        if self.media is None:
+            return words
+        pieces, done = list[Tensor](), 0
+        for place, part, kept in read.media:
+            place = place if read.words else 1
+            pieces.append(words[done:place])
+            pieces.append(self.norm_in(self.media(part)[:kept]))
+            done = place
+        return torch.cat([*pieces, words[done:]])
 
     def encode_text(self, texts: Sequence[str]) -> tuple[Context, ContextMask]:
         """Encode plain prompts.
@@ -103,6 +165,10 @@ class PromptEncoder(nn.Module):
         Returns:
             Tokens, zeros where padded.
         """
+        return self._mix(self._words(prompts), prompts.attendable)
+
+    def _words(self, prompts: HashedPrompts) -> Float[Tensor, "b n d"]:
+        """Normalised vectors of words, before they know of each other."""
         vectors = functional.embedding_bag(
             prompts.rows,
             self.table,
@@ -112,11 +178,24 @@ class PromptEncoder(nn.Module):
         )
         tokens = functional.embedding(prompts.words.clamp(min=0), vectors)
         is_empty = rearrange(prompts.words == -1, "b n -> b n 1")
-        tokens = self.norm_in(torch.where(is_empty, self.empty, tokens))
+        return self.norm_in(torch.where(is_empty, self.empty, tokens))
+
+    def _mix(self, tokens: Float[Tensor, "b n d"], attendable: Bool[Tensor, "b n"]) -> Context:
         turns = rope_turns(tokens.shape[1], self.config.head_width).to(tokens)
         for block in self.blocks:
-            tokens = block(tokens, prompts.attendable, turns)
-        return self.norm_out(tokens) * rearrange(prompts.attendable, "b n -> b n 1")
+            tokens = block(tokens, attendable, turns)
+        return self.norm_out(tokens) * rearrange(attendable, "b n -> b n 1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One message, split."""
+
+    words: list[str]
+    media: list[tuple[int, Part, int]]
+    """Words before it, the part, and how many of its tokens are kept."""
+    tags: list[int]
+    """Number of the reference of every token, words and media in order."""
 
 
 class EncoderBlock(nn.Module):

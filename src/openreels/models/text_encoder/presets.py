@@ -10,6 +10,13 @@ def stage() -> PromptEncoderConfig:
     return PromptEncoderConfig()
 
 
+def stage_media() -> PromptEncoderConfig:
+    """The shipped encoder's size, for messages with pictures, clips and sounds too; 160 words, as
+    structured prompts with handles are long.
+    """
+    return replace(stage(), max_tokens=160, image_channels=16, audio_channels=32)
+
+
 def tiny() -> PromptEncoderConfig:
     """For tests: 32 wide, 1 layer, 24 words."""
     return replace(

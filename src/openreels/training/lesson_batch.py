@@ -1,0 +1,134 @@
+"""Lessons of a batch to what the network sees beside noise: prompts, references, what is given."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from openreels.conditioning.prompts import message_of
+from openreels.conditioning.references import (
+    NUM_TAGS,
+    SOURCE,
+    References,
+    pack_audio,
+    pack_video,
+    stack,
+    tag_numbers,
+)
+from openreels.core.arrays import LatentMask, VideoLatents
+from openreels.core.joint import Joint
+from openreels.core.protocols import AudioPart, ClipPart, ImagePart, Message, Part, TextPart
+from openreels.training.config import TaskConfig
+from openreels.training.lessons import Lesson
+
+_ORDER = {"image": 0, "grid": 1, "clip": 2}
+"""What stands farthest from the clip; the source comes last."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaughtBatch:
+    """What lessons make of a batch."""
+
+    messages: tuple[Message, ...]
+    """Prompt of each sample; empty where it was dropped."""
+    references: Joint[References | None]
+    """What stands before the clips."""
+
+
+def draw_structure(config: TaskConfig, source: torch.Generator) -> bool:
+    """Draw whether a batch of lessons runs the audio branch."""
+    return float(torch.rand((), generator=source)) >= config.silent_lessons
+
+
+def teach(
+    lessons: Sequence[Lesson], config: TaskConfig, source: torch.Generator, *, sound: bool
+) -> TaughtBatch:
+    """Draw a caption a sample, drop some for guidance, and pack the references.
+
+    Args:
+        lessons: One a sample.
+        config: What is dropped how often.
+        source: Source of the draws.
+        sound: Whether the audio branch runs.
+
+    Returns:
+        Messages and references; a sample without its prompt has no references either, and what is
+        given of its source stays (guidance never drops the mask).
+    """
+    draws = torch.rand(3, len(lessons), generator=source).tolist()
+    messages, shown, heard = list[Message](), list[References | None](), list[References | None]()
+    for lesson, choice, drop, bare in zip(lessons, *draws, strict=True):
+        without_text = drop < config.text_dropout
+        alone = without_text or bare < config.reference_dropout
+        seen, noises = ([], []) if alone else packs(lesson, sound=sound)
+        text = lesson.captions[int(choice * len(lesson.captions))]
+        message: Message = (TextPart(""),)
+        if not without_text:
+            message = message_for(lesson, text, seen, noises)
+        messages.append(message)
+        shown.append(pack_video(seen) if seen else None)
+        heard.append(pack_audio(noises) if noises else None)
+    return TaughtBatch(messages=tuple(messages), references=Joint(stack(shown), stack(heard)))
+
+
+def message_for(
+    lesson: Lesson,
+    text: str,
+    seen: Sequence[tuple[Tensor, int]],
+    noises: Sequence[tuple[Tensor, int]],
+) -> tuple[Part, ...]:
+    """The message of a caption; without references its handles name nothing."""
+    media: dict[int, list[Part]] = {}
+    for latents, tag in seen:
+        single = latents.shape[2] == 1
+        part = ImagePart(latents[0, :, 0], tag) if single else ClipPart(latents[0], tag)
+        media.setdefault(tag, []).append(part)
+    for latents, tag in noises:
+        media.setdefault(tag, []).append(AudioPart(latents[0], tag))
+    used = numbers(lesson) if media else {}
+    return message_of(text, used, voiced=lesson.voiced if noises else (), media=media)
+
+
+def numbers(lesson: Lesson) -> dict[str, int]:
+    """Numbers of the handles of a lesson, as those of a request."""
+    by_instruction = lesson.source is not None and lesson.known is None
+    return tag_numbers(lesson.handles, source=by_instruction, num_tags=NUM_TAGS)
+
+
+def packs(
+    lesson: Lesson, *, sound: bool
+) -> tuple[list[tuple[VideoLatents, int]], list[tuple[Float[Tensor, "1 c l"], int]]]:
+    """References of a lesson in the order of a request, with their numbers."""
+    tags = numbers(lesson)
+    seen: list[tuple[Tensor, int]] = []
+    visible = [one for one in lesson.references if one.kind != "audio"]
+    for one in sorted(visible, key=lambda one: _ORDER[one.kind]):
+        whole = one.latents[None]
+        parts = [whole] if one.kind == "clip" else whole.split(1, dim=2)
+        seen += [(part, tags[one.handle]) for part in parts]
+    if lesson.source is not None and lesson.known is None:
+        seen.append((lesson.source[None], SOURCE))
+    noises = [
+        (one.latents[None], tags[one.handle]) for one in lesson.references if one.kind == "audio"
+    ]
+    return seen, noises if sound else []
+
+
+def given_of(lessons: Sequence[Lesson], clean: VideoLatents) -> tuple[VideoLatents, LatentMask]:
+    """Sources of masked edits and what of them is given; nothing for other lessons.
+
+    Args:
+        lessons: One a sample.
+        clean: Latents of the clips; stand where there is no source, and are not given.
+
+    Returns:
+        Latents and the mask M of eq. 7.
+    """
+    source, known = clean.clone(), torch.zeros_like(clean[:, 0], dtype=torch.bool)
+    for row, lesson in enumerate(lessons):
+        if lesson.source is not None and lesson.known is not None:
+            source[row] = lesson.source
+            known[row] = lesson.known
+    return source, known

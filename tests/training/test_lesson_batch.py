@@ -1,0 +1,155 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from openreels.conditioning.references import SOURCE
+from openreels.core.protocols import TextPart
+from openreels.core.seeding import generator
+from openreels.models.mmdit.model import MMDiT
+from openreels.models.text_encoder.model import PromptEncoder
+from openreels.training.batch import BatchMaker, TaskDraw
+from openreels.training.config import ShardData, TaskConfig
+from openreels.training.dataset import ShardDataset
+from openreels.training.lesson_batch import draw_structure, given_of, numbers, packs, teach
+from openreels.training.loop import Limits, build_state, train
+from openreels.training.networks import load_frozen
+from openreels.training.step import training_step
+from openreels.weights.checkpoint import load_network, save_network
+
+ALWAYS = TaskConfig(text_dropout=0.0, reference_dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def data(lessons_root):
+    return ShardDataset(lessons_root)
+
+
+@pytest.fixture(scope="module")
+def lessons(data):
+    return data.read(range(12)).lessons
+
+
+def test_dropping_the_prompt_drops_the_references_with_it(lessons):
+    nothing = teach(lessons, TaskConfig(text_dropout=1.0), generator(0), sound=True)
+    assert nothing.messages == ((TextPart(""),),) * 12
+    assert (nothing.references.video, nothing.references.audio) == (None, None)
+    bare = TaskConfig(text_dropout=0.0, reference_dropout=1.0)
+    words = teach(lessons, bare, generator(0), sound=True)
+    assert all(len(message) == 1 and message[0].text for message in words.messages)
+    assert (words.references.video, words.references.audio) == (None, None)
+
+
+def test_every_reference_has_its_number_in_its_branch(lessons):
+    taught = teach(lessons, ALWAYS, generator(0), sound=True)
+    for row, lesson in enumerate(lessons):
+        tags = numbers(lesson)
+        pictures = {tags[one.handle] for one in lesson.references if one.kind != "audio"}
+        pictures |= {SOURCE} if lesson.task == "edit" else set()
+        sounds = {tags[one.handle] for one in lesson.references if one.kind == "audio"}
+        assert set(taught.references.video.tags[row].tolist()) - {0} == pictures
+        assert set(taught.references.audio.tags[row].tolist()) - {0} == sounds
+        named = {part.tag for part in taught.messages[row]} - {0}
+        assert named == pictures | sounds
+    silent = teach(lessons, ALWAYS, generator(0), sound=False)
+    assert silent.references.audio is None
+
+
+def test_views_stand_one_by_one_and_the_source_last(lessons):
+    for lesson in lessons:
+        seen, noises = packs(lesson, sound=True)
+        assert all(latents.shape[2] == 1 for latents, tag in seen[:-1] if tag != SOURCE)
+        if lesson.task == "edit":
+            assert torch.equal(seen[-1][0][0], lesson.source)
+        assert len(noises) == sum(one.kind == "audio" for one in lesson.references)
+
+
+def test_of_a_masked_edit_the_source_is_given_where_nothing_changes(data, lessons):
+    clean = data.read(range(12)).video
+    source, known = given_of(lessons, clean)
+    masked = [row for row, lesson in enumerate(lessons) if lesson.known is not None]
+    assert masked
+    for row in range(12):
+        if row in masked:
+            assert torch.equal(source[row], lessons[row].source)
+            assert torch.equal(known[row], lessons[row].known)
+        else:
+            assert not known[row].any()
+
+
+def test_the_share_of_silent_batches():
+    config = TaskConfig(silent_lessons=0.3)
+    heard = [draw_structure(config, generator(0, step)) for step in range(400)]
+    assert 0.6 < sum(heard) / 400 < 0.8
+
+
+@pytest.fixture(scope="module")
+def named_config(run_config):
+    return replace(run_config, model=replace(run_config.model, num_tags=10), tasks=ALWAYS)
+
+
+def _batch(data, config, *, sound=True):
+    encoder = load_frozen("text_encoder", "random:tiny", kind=PromptEncoder)
+    maker = BatchMaker(config=config, encode_text=encoder.encode_text, conditioner=encoder)
+    latents = data.read(range(12))
+    names = tuple(lesson.task for lesson in latents.lessons)
+    draw = TaskDraw(names=names, video=True, sound=sound, picture=False)
+    return latents, maker.make(latents, draw, shape=data.shape, black=data.black, step=0)
+
+
+def test_targets_are_of_the_clip_alone_and_references_ask_nothing(data, named_config):
+    _, batch = _batch(data, named_config)
+    video = batch.inputs.video
+    count = batch.targets.video.shape[1]
+    assert (video.tags[:, -count:] == 0).all()
+    assert video.attendable[:, -count:].all()
+    assert video.tokens.shape[1] > count
+    network = MMDiT(named_config.model)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    plain = training_step(network, batch)
+    hidden = ~video.attendable
+    tokens = torch.where(hidden[..., None], torch.full_like(video.tokens, 5.0), video.tokens)
+    inputs = replace(batch.inputs, video=replace(video, tokens=tokens))
+    padded = training_step(network, replace(batch, inputs=inputs))
+    assert torch.equal(plain.parts.video, padded.parts.video)
+    assert torch.equal(plain.parts.audio, padded.parts.audio)
+    plain.total.backward()
+    assert network.tag_table.grad.abs().sum() > 0
+
+
+def test_a_silent_batch_of_lessons_has_no_sound(data, named_config):
+    _, batch = _batch(data, named_config, sound=False)
+    assert batch.inputs.audio is None
+    assert batch.context_tags.shape == batch.context_mask.shape
+
+
+def test_a_run_learns_from_lessons_beside_plain_scenes_and_resumes(
+    data_root, lessons_root, named_config, tmp_path
+):
+    config = replace(
+        named_config,
+        data=(
+            ShardData(folder=str(data_root / "bucket")),
+            ShardData(folder=str(lessons_root), weight=2.0),
+        ),
+        steps=4,
+        products="fp32",
+    )
+    whole = train(config, tmp_path / "whole", tensorboard=False)
+    stopped = Limits(stop=lambda step: step == 2)
+    train(config, tmp_path / "parts", limits=stopped, tensorboard=False)
+    again = train(config, tmp_path / "parts", tensorboard=False)
+    assert (whole.step, again.step) == (4, 4)
+    left, right = (load_network(run.export).state_dict() for run in (whole, again))
+    assert all(torch.equal(value, right[name]) for name, value in left.items())
+
+
+def test_weights_without_names_grow_into_a_run_with_names(named_config, tmp_path):
+    old = MMDiT(replace(named_config.model, num_tags=0))
+    save_network(tmp_path / "old.safetensors", old)
+    state = build_state(replace(named_config, init="old.safetensors"), tmp_path)
+    for name, value in old.state_dict().items():
+        assert torch.equal(state.network.state_dict()[name], value)
+    assert state.network.tag_table.abs().sum() > 0
