@@ -96,7 +96,8 @@ def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> 
     groups: dict[tuple[bool, bool, bool], dict[str, float]] = {}
     for name, share in config.mix:
         task = TASKS[name]
-        group = groups.setdefault((task.video, task.sound, task.single_frame), {})
+        sound = task.sound and config.sound
+        group = groups.setdefault((task.video, sound, task.single_frame), {})
         group[name] = share
     totals = torch.tensor([sum(group.values()) for group in groups.values()])
     structure = list(groups)[int(torch.multinomial(totals, 1, generator=source))]

@@ -22,7 +22,13 @@ from openreels.models.video_vae.config import VideoVAEConfig
 from openreels.models.video_vae.model import VideoVAE
 from openreels.training.audio_vae import STATE_NAME, AudioVAERecipe, export_audio_vae
 from openreels.training.audio_vae import train_audio_vae as train_audio
-from openreels.training.text_encoder import TextRecipe, export_text_encoder, train_text_encoder
+from openreels.training.message_encoder import MessageRecipe, MessageTrainer
+from openreels.training.text_encoder import (
+    TextRecipe,
+    export_text_encoder,
+    run_trainer,
+    train_text_encoder,
+)
 from openreels.training.video_vae import (
     STATE_FILE,
     VideoVAERecipe,
@@ -98,7 +104,17 @@ class TextEncoderPart:
     """How."""
 
 
-Companion: TypeAlias = VideoVAEPart | AudioVAEPart | TextEncoderPart
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MessageEncoderPart:
+    """Training of what the prompt encoder reads beside words; needs buckets of lessons."""
+
+    name: str = "message_encoder"
+    """Of the run and its folder."""
+    recipe: MessageRecipe = field(default_factory=MessageRecipe)
+    """How."""
+
+
+Companion: TypeAlias = VideoVAEPart | AudioVAEPart | TextEncoderPart | MessageEncoderPart
 """Training of one network around the transformer."""
 
 
@@ -130,6 +146,11 @@ def train_companion(
         train_audio(part.recipe, folder, time_limit_s=time_limit_s, watch=asked)
         target = folder / "audio_vae.safetensors"
         export_audio_vae(folder / STATE_NAME, target, clips=part.measured_clips)
+    elif isinstance(part, MessageEncoderPart):
+        limit = float("inf") if time_limit_s is None else time_limit_s
+        trainer = MessageTrainer(part.recipe, out)
+        run_trainer(trainer, folder, time_limit_s=limit, watch=asked)
+        export_text_encoder(trainer, folder / "text_encoder.safetensors", story={})
     else:
         limit = float("inf") if time_limit_s is None else time_limit_s
         trainer = train_text_encoder(folder, part.recipe, time_limit_s=limit, watch=asked)
@@ -227,5 +248,6 @@ def weights_of(part: Companion, out: Path) -> Path:
         VideoVAEPart: "video_vae",
         AudioVAEPart: "audio_vae",
         TextEncoderPart: "text_encoder",
+        MessageEncoderPart: "text_encoder",
     }[type(part)]
     return out / part.name / f"{network}.safetensors"

@@ -202,6 +202,8 @@ class TaskConfig:
     """Probability that a sample has neither prompt nor references, for guidance."""
     reference_dropout: float = 0.05
     """Probability that a sample with a prompt has no references, so that words still count."""
+    sound: bool = True
+    """Whether the audio branch runs at all; the video phase of Table 1 trains without it."""
     silent_lessons: float = 0.1
     """Share of the batches of lessons that run without the audio branch."""
     short_share: float = 0.25
@@ -236,6 +238,10 @@ class TrainConfig:
     """Weights to start from: a file (a relative path is taken from the run's folder), or
     ``shipped``; None for new ones. They must have the same config, but may have no names of
     references (``num_tags``)."""
+    init_audio: str | None = None
+    """Weights whose audio branch takes the place of that of ``init``, as the paper's joint phase
+    begins from two branches that were trained apart. Not given by the paper: what is shared, here
+    the noise embedding, the summary of the prompt and the names, stays that of ``init``."""
     codecs: CodecPaths = CodecPaths()
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()
@@ -266,6 +272,8 @@ class TrainConfig:
         for name in ("batch_size", "steps", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.init_audio is not None and self.init is None:
+            raise ValueError("init_audio needs init, whose audio branch it replaces; give both")
         if not self.data:
             raise ValueError("data must name at least one bucket, got none; add a folder of shards")
         if any(bucket.weight <= 0 for bucket in self.data):

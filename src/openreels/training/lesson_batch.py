@@ -39,7 +39,8 @@ class TaughtBatch:
 
 def draw_structure(config: TaskConfig, source: torch.Generator) -> bool:
     """Draw whether a batch of lessons runs the audio branch."""
-    return float(torch.rand((), generator=source)) >= config.silent_lessons
+    heard = float(torch.rand((), generator=source)) >= config.silent_lessons
+    return heard and config.sound
 
 
 def teach(

@@ -120,6 +120,9 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
             )
         # Names of references are new to weights without them: they keep their initial values.
         network.load_state_dict(network.state_dict() | start.state_dict())
+    if config.init_audio is not None:
+        heard = load_network(out / weights_path("mmdit", config.init_audio), kind=MMDiT)
+        network.audio.load_state_dict(heard.audio.state_dict())
     network.train()
     return TrainState(
         network=network,

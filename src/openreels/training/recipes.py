@@ -6,13 +6,17 @@ latents to precompute and networks to train.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit import presets
+from openreels.training.ablations import DATA as ABLATION_DATA
+from openreels.training.ablations import HELD_OUT, VARIANTS, ablation
 from openreels.training.companions import (
     AudioVAEPart,
     Companion,
+    MessageEncoderPart,
     TextEncoderPart,
     VideoVAEPart,
 )
@@ -25,6 +29,13 @@ from openreels.training.config import (
     StageData,
     TaskConfig,
     TrainConfig,
+)
+from openreels.training.schedule import (
+    DATA,
+    IMAGE_REFERENCES,
+    SOUND_REFERENCES,
+    STAGES,
+    VIDEO_REFERENCES,
 )
 
 Part: TypeAlias = PrecomputeConfig | TrainConfig | Companion
@@ -186,6 +197,26 @@ def text_encoder() -> tuple[Part, ...]:
     return (TextEncoderPart(),)
 
 
+def message_encoder() -> tuple[Part, ...]:
+    """The prompt encoder that reads pictures, clips and sounds beside words."""
+    return (IMAGE_REFERENCES, VIDEO_REFERENCES, SOUND_REFERENCES, MessageEncoderPart())
+
+
+def schedule_data() -> tuple[Part, ...]:
+    """Latents for the whole schedule."""
+    return DATA
+
+
+def ablation_data() -> tuple[Part, ...]:
+    """Latents for the ablations, and those they are measured on."""
+    return (ABLATION_DATA, HELD_OUT)
+
+
+def _one(make: Callable[[], TrainConfig]) -> Recipe:
+    """A run as a recipe of one part."""
+    return lambda: (make(),)
+
+
 RECIPES: dict[str, Recipe] = {
     "video_vae": video_vae,
     "audio_vae": audio_vae,
@@ -198,5 +229,10 @@ RECIPES: dict[str, Recipe] = {
     "stage_short": stage_short,
     "stage_data_long": stage_data_long,
     "stage_long": stage_long,
+    "schedule_data": schedule_data,
+    **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},
+    "message_encoder": message_encoder,
+    "ablation_data": ablation_data,
+    **{f"ablation_{name}": _one(partial(ablation, name)) for name in VARIANTS},
 }
 """Every recipe by name."""

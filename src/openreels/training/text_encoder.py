@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from einops import rearrange
@@ -297,10 +298,28 @@ def train_text_encoder(
     Returns:
         The trainer, with the encoder in evaluation mode.
     """
-    recipe = recipe or TextRecipe()
-    run_dir = Path(run_dir)
+    trainer = TextTrainer(recipe or TextRecipe())
+    return run_trainer(trainer, Path(run_dir), time_limit_s=time_limit_s, watch=watch)
+
+
+T = TypeVar("T", bound=TextTrainer)
+
+
+def run_trainer(trainer: T, run_dir: Path, *, time_limit_s: float, watch: Watch) -> T:
+    """Train until the end, or go on with a training that was interrupted.
+
+    Args:
+        trainer: A new trainer of the same recipe.
+        run_dir: Folder of the run; made when missing.
+        time_limit_s: Stop after so many seconds even if steps are left; the state is saved.
+        watch: Told of every step; True saves and ends.
+
+    Returns:
+        The trainer, with the encoder in evaluation mode.
+    """
+    recipe = trainer.recipe
     run_dir.mkdir(parents=True, exist_ok=True)
-    trainer, state_path = TextTrainer(recipe), run_dir / STATE_FILE
+    state_path = run_dir / STATE_FILE
     if state_path.exists():
         trainer.load(state_path)
         logger.info("going on at step %d of %s", trainer.step_index, run_dir)

@@ -39,7 +39,8 @@ class PromptEncoderConfig:
     audio_patch: int = 16
     """Audio latents of one token: 0.37 s."""
     max_media_tokens: int = 128
-    """Tokens kept of the pictures, clips and sounds of a message; the rest is cut with a warning."""
+    """Tokens kept of the pictures, clips and sounds of a message; the rest is cut with a
+    warning."""
 
     def __post_init__(self) -> None:
         if self.width % (2 * self.num_heads):

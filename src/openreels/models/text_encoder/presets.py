@@ -11,8 +11,9 @@ def stage() -> PromptEncoderConfig:
 
 
 def stage_media() -> PromptEncoderConfig:
-    """The shipped encoder's size, for messages with pictures, clips and sounds too; 160 words, as
-    structured prompts with handles are long.
+    """The shipped encoder's size, for messages with pictures, clips and sounds too.
+
+    160 words, as structured prompts with handles are long.
     """
     return replace(stage(), max_tokens=160, image_channels=16, audio_channels=32)
 
