@@ -51,6 +51,7 @@ def affected(scene: Scene, dice: Dice) -> Scene:
 
 
 def editable(edit: GuidedEdit) -> Callable[[Scene], bool]:
+    """A test of scenes that tells whether an edit of that kind has something to change."""
     tests: dict[str, Callable[[Scene], bool]] = {
         "replace": lambda scene: bool(alone(scene)),
         "add": lambda scene: "add" in possible_edits(scene),

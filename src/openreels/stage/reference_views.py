@@ -170,9 +170,9 @@ def motion_double(scene: Scene, actor: int, variant: int = 0) -> Scene:
         variant: Somebody else for another number.
 
     Returns:
-        One actor of another shape, colour and material in another place. Its x, its height above
-        the floor (of a swing: above its lowest point) and the times and speeds of its contacts
-        are the actor's.
+        One actor of another shape, colour and material in another place. Its x, its rise above
+        where it stands (of a swing: above its lowest point) and the times and speeds of its
+        contacts are the actor's; a body with other corners may turn otherwise.
 
     Raises:
         ValueError: If the actor collides: where it is hit depends on both shapes.
