@@ -16,7 +16,7 @@ from openreels.stage.music import Music, chords
 from openreels.stage.physics import contacts, pose
 from openreels.stage.render import render_masks, render_video
 from openreels.stage.sample import make_samples, render_truths, truth_of
-from openreels.stage.scene import Face, Shot
+from openreels.stage.scene import STYLES, Face, Shot
 from openreels.stage.sound import render_audio
 from openreels.stage.speech import Line, Syllable, energy, midi_hz
 from openreels.stage.world import WorldSettings, sample_scene
@@ -109,6 +109,17 @@ def test_the_mouth_in_the_picture_follows_the_sound(make_speaker):
     assert torch.corrcoef(torch.stack((seen, energy(scene.lines[0], times))))[0, 1] > 0.9
     late = [torch.corrcoef(torch.stack((seen, level.roll(k))))[0, 1] for k in (-1, 0, 1)]
     assert max(late) == late[1]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_mouth_opens_in_every_style(make_speaker, style):
+    scene = make_speaker(line("ma"), style=style)
+    still = ClipShape(num_frames=5, height=64, width=64, fps=10)
+    frames = render_video([scene], still)[0]
+    moved = (frames[:, 4] - frames[:, 0]).abs().amax(0) > 0.5
+    inside = render_masks([scene], still)[0, 0, 0]
+    assert moved.sum() > 15
+    assert not (moved & ~inside).any()
 
 
 def test_a_mouth_of_a_silent_actor_stays_as_its_face_has_it(make_actor, make_speaker, make_scene):
