@@ -209,7 +209,7 @@ def _shot(frames: Frames) -> Tensor:
 def _sketch_faces(frames: Frames, image: Tensor) -> Tensor:
     """Draw faces onto a sketch that is made without them: pencil lines would hide them."""
     bare = tuple(replace(actor, face=None) for actor in frames.scene.actors)
-    scene = replace(frames.scene, actors=bare, style="plain")
+    scene = replace(frames.scene, actors=bare, lines=(), style="plain")
     plain, canvas = _shot(replace(frames, scene=scene)), _canvas(frames)
     face = step((image - plain).abs().amax(1, keepdim=True) - 0.06, 0.10)
     pale = mix(image, finish(image, "sketch", canvas), 0.15)
