@@ -2,6 +2,7 @@
 
 from openreels.core.prompt import Tag
 from openreels.stage import lexicon, lexicon_sounds
+from openreels.stage.ambience import AmbienceKind
 from openreels.stage.captions_looks import LookWriter
 from openreels.stage.heard import strikes
 from openreels.stage.music import Music
@@ -132,7 +133,9 @@ def _music(writer: LookWriter) -> list[str]:
 
 
 def _ambience(writer: LookWriter) -> list[str]:
-    kinds = dict.fromkeys(sound.kind for sound in writer.scene.ambience)
+    kinds = list[AmbienceKind]()
+    for sound in writer.scene.ambience:
+        kinds += [sound.kind] if sound.kind not in kinds else []
     if writer.held_out and not writer.rare:
         return [lexicon_sounds.AMBIENCE_HELD_OUT[kind] for kind in kinds]
     return [writer.pick(lexicon_sounds.AMBIENCE_SENTENCES[kind]) for kind in kinds]
