@@ -82,6 +82,10 @@ def test_a_replaced_actor_moves_as_before():
             after.shape, after.colour, after.material,
         )  # fmt: skip
         assert torch.equal(pose(task.source, times).x[actor], pose(task.target, times).x[actor])
+    moved = make_task("motion by reference", order())
+    shown = moved.references[0].scene
+    assert torch.equal(pose(shown, times).x[0], pose(moved.target, times).x[0])
+    assert not torch.equal(pose(moved.source, times).x[0], pose(moved.target, times).x[0])
     assert set(GUIDED) <= {name.split(" ")[0] for name in TASKS}
 
 
