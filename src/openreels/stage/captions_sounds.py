@@ -70,8 +70,11 @@ def structured_sounds(writer: LookWriter, handles: list[str]) -> str:
         ``from 0.2 s: @ball says <dialogue>ba-mo</dialogue> in a low voice; …``; empty where there
         is nothing.
     """
-    scene = writer.scene
-    voices = [_tagged_line(writer, line, handles) for line in scene.lines]
+    scene, narrator = writer.scene, writer.pick(lexicon_sounds.NARRATORS)
+    voices = [
+        _tagged_line(writer, line, narrator if line.actor is None else handles[line.actor])
+        for line in scene.lines
+    ]
     beside = _players(writer, handles)
     for sound in scene.ambience:
         words = writer.pick(lexicon_sounds.AMBIENCE_SENTENCES[sound.kind])
@@ -103,7 +106,10 @@ def _who(writer: LookWriter, index: int) -> str:
 
 
 def _voices(writer: LookWriter) -> list[str]:
+    if not writer.scene.lines:
+        return []
     found, heard = list[str](), set[int | None]()
+    narrator = writer.pick(lexicon_sounds.NARRATORS)
     for line in writer.scene.lines:
         table = lexicon_sounds.SING_WORDS if line.is_sung else lexicon_sounds.SAY_WORDS
         says = writer.pick(table).format(text=line.text)
@@ -111,7 +117,6 @@ def _voices(writer: LookWriter) -> list[str]:
         known = line.actor in heard
         frame = _LINE[-1] if known and not writer.held_out else writer.rng.choice(frames)
         voice = writer.pick(lexicon_sounds.VOICE_PHRASES[line.voice])
-        narrator = writer.pick(lexicon_sounds.NARRATORS)
         who = narrator if line.actor is None else _who(writer, line.actor)
         text = frame.format(who=who, says=says, voice=voice)
         found.append(f"{writer.pick(lexicon_sounds.THEN_WORDS)} {text}" if found else text)
@@ -148,10 +153,8 @@ def _when(scene: Scene, start_s: float, end_s: float) -> str:
     return f"from {start_s:.1f} to {end_s:.1f} s: "
 
 
-def _tagged_line(writer: LookWriter, line: Line, handles: list[str]) -> str:
+def _tagged_line(writer: LookWriter, line: Line, who: str) -> str:
     table = lexicon_sounds.SING_WORDS if line.is_sung else lexicon_sounds.SAY_WORDS
-    who = writer.pick(lexicon_sounds.NARRATORS)
-    who = who if line.actor is None else handles[line.actor]
     says = writer.pick(table).replace('"{text}"', span(_tag(line), line.text))
     voice = writer.pick(lexicon_sounds.VOICE_PHRASES[line.voice])
     notes = ""
