@@ -140,7 +140,8 @@ def _music(writer: LookWriter) -> list[str]:
 def _ambience(writer: LookWriter) -> list[str]:
     kinds = list[AmbienceKind]()
     for sound in writer.scene.ambience:
-        kinds += [sound.kind] if sound.kind not in kinds else []
+        if sound.kind not in kinds:
+            kinds.append(sound.kind)
     if writer.held_out and not writer.rare:
         return [lexicon_sounds.AMBIENCE_HELD_OUT[kind] for kind in kinds]
     return [writer.pick(lexicon_sounds.AMBIENCE_SENTENCES[kind]) for kind in kinds]
