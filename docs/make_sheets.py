@@ -18,10 +18,19 @@ from openreels.stage.captions_edits import instruction
 from openreels.stage.edits import EDITS, Edit, change_mask, possible_edits, sample_edit
 from openreels.stage.looks import close_up
 from openreels.stage.physics import contacts
-from openreels.stage.render import render_masks, render_video
+from openreels.stage.reference_views import (
+    face_double,
+    motion_double,
+    place_picture,
+    style_picture,
+    subject_views,
+)
+from openreels.stage.references import Still, render_still
+from openreels.stage.render import render_masks, render_moments, render_video
 from openreels.stage.scene import (
     ACTIONS,
     COLOURS,
+    EFFECTS,
     EXPRESSIONS,
     MATERIALS,
     PLACES,
@@ -30,12 +39,14 @@ from openreels.stage.scene import (
     STYLES,
     TIMES_OF_DAY,
     Actor,
+    Effect,
     Face,
     Overlay,
     Scene,
     Shot,
 )
 from openreels.stage.sound import render_audio
+from openreels.stage.storyboard import render_storyboard
 from openreels.stage.world import WorldSettings, sample_scene
 
 STILL = ClipShape(num_frames=1, height=128, width=128)
@@ -275,6 +286,56 @@ def edit_row(edit: Edit) -> list[tuple[Image.Image, str]]:
     ]
 
 
+def shown(pixels: torch.Tensor) -> Image.Image:
+    """One frame in [-1, 1] as a picture."""
+    data = ((rearrange(pixels, "c h w -> h w c") + 1) * 127.5).round().to(torch.uint8)
+    return Image.fromarray(data.numpy())
+
+
+def references_sheet(path: Path) -> None:
+    """A scene and what can stand for parts of it, and every effect."""
+    settings = WorldSettings(duration_s=1.5, actor_odds=(1.0, 0.0, 0.0), cameras=("static",))
+    drawn_scene = sample_scene(7, 3, settings=settings)
+    scene = replace(
+        drawn_scene, actors=(replace(drawn_scene.actors[0], face=Face(expression="happy")),)
+    )
+    views = [shown(render_still(view, SMALL)) for view in subject_views(scene, 0, 5)]
+    rows = [
+        [
+            (enlarged(p), label)
+            for p, label in zip(
+                [pictures([scene], SMALL)[0][0], *views],
+                ["a scene", *(f"its actor, view {k}" for k in range(1, 6))],
+                strict=True,
+            )
+        ]
+    ]
+    times = (0.0, 0.5, 1.0)
+    for moved, label in ((scene, "the scene"), (motion_double(scene, 0), "its motion")):
+        stills = render_moments(moved, times, SMALL)[0]
+        if len(rows) == 1:
+            rows.append([])
+        rows[1] += [
+            (enlarged(shown(p)), f"{label}, {t:.1f} s") for p, t in zip(stills, times, strict=True)
+        ]
+    styled = replace(scene, style="paper-cut")
+    board = render_storyboard(scene, SMALL)
+    rows.append([
+        (enlarged(shown(render_still(Still(scene=scene, empty=True), SMALL))), "background"),
+        (enlarged(shown(render_still(place_picture(scene), SMALL))), "place, other light"),
+        (enlarged(pictures([styled], SMALL)[0][0]), "a styled scene"),
+        (enlarged(shown(render_still(style_picture(styled), SMALL))), "its style"),
+        (enlarged(pictures([face_double(scene, 0)], SMALL)[0][0]), "its expression"),
+        (shown(board), "storyboard"),
+    ])
+    for kind in EFFECTS:
+        here = subject(colour="orange", shape="star", duration_s=1.5, height=0.2)
+        here = replace(here, effects=(Effect(kind=kind, actor=0, start_s=0.3, duration_s=1.0),))
+        stills = render_moments(here, (0.3, 0.55, 0.8, 1.05, 1.3, 1.49), SMALL)[0]
+        rows.append([(enlarged(shown(p)), kind if not k else "") for k, p in enumerate(stills)])
+    sheet(rows, path)
+
+
 def main() -> None:
     """Draw all sheets."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -287,6 +348,7 @@ def main() -> None:
     truth_sheet(folder / "stage-truth.png")
     looks_sheet(folder / "stage-looks.png")
     edits_sheet(folder / "stage-edits.png")
+    references_sheet(folder / "stage-references.png")
 
 
 if __name__ == "__main__":

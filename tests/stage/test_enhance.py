@@ -21,6 +21,14 @@ LOOKS = WorldSettings(
     logo_share=0.2,
     cut_share=0.2,
 )
+HEARD = WorldSettings(
+    speech_share=0.3,
+    song_share=0.3,
+    narrator_share=0.2,
+    music_share=0.5,
+    ambience_share=0.5,
+    instrument_share=0.5,
+)
 OF_A_THING = (
     "expression",
     "shape",
@@ -31,8 +39,9 @@ OF_A_THING = (
     "side",
     "direction",
     "partner",
+    "plays",
 )
-OF_A_SCENE = ("place", "time_of_day", "camera", "weather", "style")
+OF_A_SCENE = ("place", "time_of_day", "camera", "weather", "style", "music", "ambience")
 ENHANCE = StageEnhancer().enhance
 DEFAULT = "A medium red rubber ball bounces in a meadow by day. The camera is still."
 
@@ -42,7 +51,9 @@ def test_it_keeps_the_promise_of_its_room():
     assert set(USUAL) == set(SHAPES)
 
 
-@pytest.mark.parametrize("settings", [WorldSettings(), LOOKS], ids=["plain", "looks"])
+@pytest.mark.parametrize(
+    "settings", [WorldSettings(), LOOKS, HEARD], ids=["plain", "looks", "heard"]
+)
 @pytest.mark.parametrize("held_out", [False, True])
 @pytest.mark.parametrize("tier", ["long", "short", "structured"])
 def test_captions_come_back_letter_for_letter(tier, held_out, settings):
@@ -60,7 +71,14 @@ def test_the_prompts_of_the_bench_come_back_letter_for_letter():
 
 
 def test_rare_words_become_plain_ones_and_nothing_that_was_said_is_lost():
-    settings = WorldSettings(weather_share=0.5, style_share=0.5, face_share=0.5)
+    settings = WorldSettings(
+        weather_share=0.5,
+        style_share=0.5,
+        face_share=0.5,
+        music_share=0.5,
+        ambience_share=0.5,
+        instrument_share=0.5,
+    )
     for index in range(100):
         scene = sample_scene(9, index, settings=settings)
         text = describe(scene, index, rare_words=True).text
@@ -89,6 +107,22 @@ def test_rare_words_become_plain_ones_and_nothing_that_was_said_is_lost():
             "a happy ball in the rain, pencil sketch",
             "A medium red rubber ball with a happy face bounces in a meadow in the rain by day. The"
             " camera is still. The style is a pencil sketch.",
+        ),
+        (
+            "a red ball sings with sad music",
+            "A medium red rubber ball with a happy face bounces in a meadow by day. The camera is"
+            ' still. The red ball sings "la-mi-lo" in a middle voice. Sad music plays on plucked'
+            " strings.",
+        ),
+        (
+            "it rains, wind howls, a ball beats a drum",
+            "A medium red rubber ball bounces on a drum in a meadow in the rain by day. The camera"
+            " is still. Wind howls.",
+        ),
+        (
+            "a cube rings a bell to organ music",
+            "A medium blue wooden cube rolls ringing a bell in a meadow by day. The camera is"
+            " still. Happy music plays on an organ.",
         ),
         (
             "two wooden cubes crash into each other at night",

@@ -9,6 +9,9 @@ from openreels.stage.world import WorldSettings, sample_scene
 OF_A_THING = ("shape", "colour", "material", "size", "action", "side", "direction")
 OF_A_SCENE = ("place", "time_of_day", "camera", "weather", "style")
 LOOKS = WorldSettings(weather_share=0.7, style_share=0.6, face_share=0.5)
+HEARD = WorldSettings(
+    music_share=0.6, ambience_share=0.7, instrument_share=0.8, weather_share=0.4, cut_share=0.0
+)
 
 
 def truth(scene, said):
@@ -27,7 +30,9 @@ def told(reading):
     return things, {n: getattr(reading, n) for n in OF_A_SCENE}
 
 
-@pytest.mark.parametrize("settings", [WorldSettings(), LOOKS], ids=["plain", "looks"])
+@pytest.mark.parametrize(
+    "settings", [WorldSettings(), LOOKS, HEARD], ids=["plain", "looks", "heard"]
+)
 @pytest.mark.parametrize("rare_words", [False, True])
 @pytest.mark.parametrize("held_out", [False, True])
 @pytest.mark.parametrize("tier", ["long", "short"])
@@ -40,9 +45,35 @@ def test_a_caption_is_read_as_what_it_was_written_for(tier, held_out, rare_words
         for position, thing in zip(said.order, reading.things, strict=True):
             face = scene.actors[position].face
             assert thing.expression in (None, face and face.expression), said.text
+        pieces = [(piece.mood, piece.timbre) for piece in scene.music]
+        assert list(reading.music) == (pieces if "music" in said.stated_scene else []), said.text
+        kinds = [sound.kind for sound in scene.ambience]
+        heard = kinds[0] if "ambience" in said.stated_scene else None
+        assert reading.ambience == heard, said.text
+        plays = {thing.plays for thing in reading.things}
+        assert (plays != {None}) is ("instruments" in said.stated_scene), said.text
+        for position, thing in zip(said.order, reading.things, strict=True):
+            assert thing.plays in (None, scene.actors[position].plays), said.text
         assert reading.unknown == reading.clashes == reading.mendings == (), said.text
         assert reading.in_captions is not rare_words, said.text
         assert not reading.composed
+
+
+def test_voices_are_read_and_those_of_captions_are_quoted():
+    thing = read("a red ball sings in a high voice while it rolls").things[0]
+    assert (thing.utters, thing.voice, thing.action) == ("sing", "high", "roll")
+    assert read("a blue cube speaks").things[0].utters == "say"
+    for share in ("speech", "song", "narrator"):
+        settings = WorldSettings(**{f"{share}_share": 1.0})
+        for index in range(10):
+            scene = sample_scene(6, index, settings=settings)
+            said = describe(scene, index)
+            assert read(said.text).composed is ("voices" in said.stated_scene), said.text
+
+
+def test_an_instrument_that_cannot_be_struck_is_a_clash():
+    assert read("a red ball rolls and beats a drum").clashes == ("a drum for ball with roll",)
+    assert read("a red ball bounces on a drum").clashes == ()
 
 
 @pytest.mark.parametrize("look", ["words", "subtitle", "watermark", "logo", "cut"])

@@ -17,7 +17,7 @@ from openreels.stage.speech import (
     midi_hz,
     mouth_opening,
 )
-from openreels.stage.voice import VOICE_LEVEL, render_voices
+from openreels.stage.voice import VOICE_LEVEL, place, render_voices
 
 SECOND = SAMPLE_RATE_HZ
 
@@ -164,3 +164,17 @@ def test_clips_are_independent_and_deterministic():
     assert not render(say("ba", start_s=1.0)).any()
     with pytest.raises(ValueError, match="a seed a clip"):
         render_voices([[]], 10, [])
+
+
+def test_a_path_moves_a_voice_and_one_that_stays_changes_nothing():
+    said = say("ba", "mo", "ta", "si").syllables
+    still = Utterance(voice="mid", syllables=said, x=0.4)
+    path = ((0.0, 0.4), (0.7, 0.4), (1.5, 0.4))
+    moving = Utterance(voice="mid", syllables=said, x=0.4, path=path)
+    assert torch.allclose(render(still), render(moving), atol=1e-6)
+    times = torch.tensor([0.0, 1.0, 1.5, 2.0, 3.0])
+    turned = Utterance(voice="mid", syllables=said, x=0.0, path=((1.0, -1.0), (2.0, 3.0)))
+    assert place(turned, times).tolist() == [-1, -1, 1, 1, 1]
+    assert place(still, times).tolist() == pytest.approx([0.4] * 5)
+    once = Utterance(voice="mid", syllables=said, x=0.0, path=((1.0, 0.5),))
+    assert place(once, times).tolist() == [0.5] * 5

@@ -82,7 +82,7 @@ def world_settings(shares: list[str]) -> "WorldSettings":
     from openreels.stage.world import WorldSettings
 
     names = [f.name[:-6] for f in fields(WorldSettings) if f.name.endswith("_share")]
-    found = dict[str, float]()
+    found = dict[str, Any]()
     for text in shares:
         name, _, value = text.partition("=")
         if name not in (*names, "all"):
@@ -95,8 +95,8 @@ def world_settings(shares: list[str]) -> "WorldSettings":
             number = -1.0
         if not 0 <= number <= 1:
             raise ValueError(f"a share must be in [0, 1], got {text!r}; write e.g. {name}=0.5")
-        found |= dict.fromkeys(names if name == "all" else [name], number)
-    return WorldSettings(**{f"{name}_share": number for name, number in found.items()})
+        found |= {f"{one}_share": number for one in (names if name == "all" else [name])}
+    return WorldSettings(**found)
 
 
 def write_sample(

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from openreels.core.seeding import derive_seed
 from openreels.stage import lexicon
 from openreels.stage.captions_looks import LookWriter, fitting
-from openreels.stage.captions_sounds import with_sounds
+from openreels.stage.captions_sounds import dressed
 from openreels.stage.captions_structured import said_by_structured, structured
 from openreels.stage.lexicon import Words
 from openreels.stage.scene import Actor, Scene
@@ -103,8 +103,7 @@ class Description:
     """For each of ``order``: which of shape, colour, material, size, action, side, direction
     are said."""
     stated_scene: frozenset[str]
-    """Which of place, time_of_day, camera, weather, style, cuts, voices, instruments, music,
-    ambience and kinds of overlays are said."""
+    """Which of place, time_of_day, camera, looks, sounds and kinds of overlays are said."""
 
 
 def caption(
@@ -254,9 +253,7 @@ class _Writer:
         if self._chance("camera", quiet=scene.camera == "static"):
             slots["camera"] = self._pick(lexicon.CAMERA_SENTENCES[scene.camera])
             said.add("camera")
-        text = self.frame.format_map(slots)
-        text = self.extra.dress(text) if self.tier == "long" else text
-        text = with_sounds(self.extra, text, brief=self.tier == "short")
+        text = dressed(self.extra, self.frame.format_map(slots), brief=self.tier == "short")
         return Description(
             text=tidied(text),
             order=tuple(self.stated),
@@ -311,7 +308,7 @@ class _Writer:
         noun, side = self._noun_phrase(index, form), self._side(index)
         self.stated[index].add("action")
         finite, gerund = self._pick(lexicon.ACTION_WORDS[actor.action]).split("/")
-        tail = f"{self._direction(index)} {self._sound(index)}"
+        tail = f"{self.extra.plays(index)} {self._direction(index)} {self._sound(index)}"
         place = self.rng.random()
         if form != "finite":
             if self.frame in _LONG_HELD_OUT and place < 0.3:

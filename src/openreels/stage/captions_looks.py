@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from random import Random
 
-from openreels.stage import lexicon, lexicon_looks
+from openreels.stage import lexicon, lexicon_looks, lexicon_sounds
 from openreels.stage.lexicon import Words
 from openreels.stage.scene import LOGOS, Logo, Overlay, Scene, Shot, Weather
 
@@ -15,6 +15,7 @@ _OVERLAY_ODDS = 0.92
 _WEATHER_ODDS = 0.95
 _STYLE_ODDS = 0.95
 _FACE_ODDS = 0.9
+_PLAY_ODDS = 0.9
 
 
 def fitting(words: Words, weather: Weather) -> Words:
@@ -36,7 +37,7 @@ class LookWriter:
     rare: bool = False
     """Whether to use the synonyms that training never shows."""
     said: set[str] = field(default_factory=set[str])
-    """Which of weather, style, cuts and the kinds of overlays are said."""
+    """Which of weather, style, cuts, instruments and the kinds of overlays are said."""
 
     def pick(self, words: Words) -> str:
         """Draw a synonym; the plain word comes more often."""
@@ -50,6 +51,14 @@ class LookWriter:
         if face is None or self.rng.random() >= _FACE_ODDS:
             return ""
         return self.pick(lexicon_looks.FACE_PHRASES[face.expression])
+
+    def plays(self, index: int) -> str:
+        """Say what an actor strikes, e.g. ``on a drum``; empty without one or unsaid."""
+        instrument = self.scene.actors[index].plays
+        if instrument is None or self.rng.random() >= _PLAY_ODDS:
+            return ""
+        self.said.add("instruments")
+        return self.pick(lexicon_sounds.PLAY_PHRASES[instrument])
 
     def weather(self) -> str:
         """Say the weather after the place, e.g. ``in the rain``; empty if it goes elsewhere."""

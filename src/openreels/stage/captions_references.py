@@ -149,7 +149,7 @@ class Teller:
     def structured(self) -> str:
         """Sections of what is given, who, where, what happens, what is heard, and the look."""
         headings = self.rng.choice(_HEADINGS_HELD_OUT if self.writer.held_out else _HEADINGS)
-        shown = {one.handle: one.role for one in reversed(self.references)}
+        shown: dict[str, Role] = {one.handle: one.role for one in reversed(self.references)}
         order = dict.fromkeys(one.handle for one in self.references)
         given = [f"{handle} {self.pick(words_of.ROLE_WORDS[shown[handle]])}" for handle in order]
         place = ", ".join(part for part in (self.place(), self.time(), self.weather()) if part)

@@ -1,9 +1,9 @@
-"""Says what is heard in a scene: voices, songs, bell and drum, music and ambience."""
+"""Says what is heard in a scene: voices, songs, music, ambience; in tags also bell and drum."""
 
 from openreels.core.prompt import Tag
 from openreels.stage import lexicon, lexicon_sounds
+from openreels.stage.ambience import AmbienceKind
 from openreels.stage.captions_looks import LookWriter
-from openreels.stage.events import Instrument
 from openreels.stage.heard import strikes
 from openreels.stage.music import Music
 from openreels.stage.scene import Scene
@@ -11,29 +11,29 @@ from openreels.stage.speech import Line, midi_note
 
 _LINE = ("{who} {says} {voice}", "{voice}, {who} {says}", "{who} {says}")
 _LINE_HELD_OUT = ("listen: {who} {says} {voice}", "{who} is heard: it {says} {voice}")
-_BRIEF_ODDS = {"voices": 0.9, "instruments": 0.6, "music": 0.5, "ambience": 0.35}
-_ODDS = {"voices": 0.97, "instruments": 0.92, "music": 0.92, "ambience": 0.9}
+_BRIEF_ODDS = {"voices": 0.9, "music": 0.5, "ambience": 0.35}
+_ODDS = {"voices": 0.97, "music": 0.92, "ambience": 0.9}
 _KEYS = ("C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B")
 
 
-def with_sounds(writer: LookWriter, text: str, *, brief: bool) -> str:
-    """Add sentences about what is heard to a prose caption.
+def dressed(writer: LookWriter, text: str, *, brief: bool) -> str:
+    """Add sentences about looks and about what is heard to a prose caption.
 
     Args:
         writer: Its scene is told, its draws choose the words; ``said`` gains what is said.
         text: The caption without them.
-        brief: Whether most is left out but the voices.
+        brief: Whether all looks are left out, and most of what is heard but the voices.
 
     Returns:
-        The longer caption, not yet tidied; the same one where nothing is heard but contacts.
+        The longer caption, not yet tidied; the same one for a scene without looks and sounds.
     """
     odds = _BRIEF_ODDS if brief else _ODDS
     makers = {
         "voices": _voices,
-        "instruments": _instruments,
         "music": _music,
         "ambience": _ambience,
     }
+    text = text if brief else writer.dress(text)
     parts = [text]
     for name, make in makers.items():
         found = make(writer)
@@ -47,7 +47,7 @@ def said_of_sounds(scene: Scene) -> frozenset[str]:
     """Which of voices, instruments, music and ambience a caption that says all says."""
     there = {
         "voices": scene.lines,
-        "instruments": strikes(scene),
+        "instruments": any(actor.plays for actor in scene.actors),
         "music": scene.music,
         "ambience": scene.ambience,
     }
@@ -70,13 +70,12 @@ def structured_sounds(writer: LookWriter, handles: list[str]) -> str:
         ``from 0.2 s: @ball says <dialogue>ba-mo</dialogue> in a low voice; …``; empty where there
         is nothing.
     """
-    scene = writer.scene
-    voices = [_tagged_line(writer, line, handles) for line in scene.lines]
-    beside = [
-        f"{handles[actor]} {writer.pick(lexicon_sounds.PLAY_WORDS[instrument])} "
-        + span("sfx", writer.pick(lexicon_sounds.PLAY_SOUNDS[instrument]))
-        for actor, instrument in _players(scene).items()
+    scene, narrator = writer.scene, writer.pick(lexicon_sounds.NARRATORS)
+    voices = [
+        _tagged_line(writer, line, narrator if line.actor is None else handles[line.actor])
+        for line in scene.lines
     ]
+    beside = _players(writer, handles)
     for sound in scene.ambience:
         words = writer.pick(lexicon_sounds.AMBIENCE_SENTENCES[sound.kind])
         when = _when(scene, sound.start_s, sound.start_s + sound.duration_s)
@@ -87,9 +86,16 @@ def structured_sounds(writer: LookWriter, handles: list[str]) -> str:
     return "; ".join(voices + beside)
 
 
-def _players(scene: Scene) -> dict[int, Instrument]:
-    """Who strikes what inside the clip, by actor."""
-    return {strike.actor: strike.instrument for strike in strikes(scene)}
+def _players(writer: LookWriter, handles: list[str]) -> list[str]:
+    """Say who plays what; it sounds if it is struck inside the clip."""
+    scene, found = writer.scene, list[str]()
+    struck = {strike.actor for strike in strikes(scene)}
+    for index, actor in enumerate(scene.actors):
+        if actor.plays:
+            text = f"{handles[index]} {writer.pick(lexicon_sounds.PLAY_WORDS[actor.plays])}"
+            sound = span("sfx", writer.pick(lexicon_sounds.PLAY_SOUNDS[actor.plays]))
+            found.append(f"{text} {sound}" if index in struck else text)
+    return found
 
 
 def _who(writer: LookWriter, index: int) -> str:
@@ -100,7 +106,10 @@ def _who(writer: LookWriter, index: int) -> str:
 
 
 def _voices(writer: LookWriter) -> list[str]:
+    if not writer.scene.lines:
+        return []
     found, heard = list[str](), set[int | None]()
+    narrator = writer.pick(lexicon_sounds.NARRATORS)
     for line in writer.scene.lines:
         table = lexicon_sounds.SING_WORDS if line.is_sung else lexicon_sounds.SAY_WORDS
         says = writer.pick(table).format(text=line.text)
@@ -108,19 +117,11 @@ def _voices(writer: LookWriter) -> list[str]:
         known = line.actor in heard
         frame = _LINE[-1] if known and not writer.held_out else writer.rng.choice(frames)
         voice = writer.pick(lexicon_sounds.VOICE_PHRASES[line.voice])
-        narrator = writer.pick(lexicon_sounds.NARRATORS)
         who = narrator if line.actor is None else _who(writer, line.actor)
         text = frame.format(who=who, says=says, voice=voice)
         found.append(f"{writer.pick(lexicon_sounds.THEN_WORDS)} {text}" if found else text)
         heard.add(line.actor)
     return found
-
-
-def _instruments(writer: LookWriter) -> list[str]:
-    return [
-        f"{_who(writer, actor)} {writer.pick(lexicon_sounds.PLAY_WORDS[instrument])}"
-        for actor, instrument in _players(writer.scene).items()
-    ]
 
 
 def _music(writer: LookWriter) -> list[str]:
@@ -129,16 +130,18 @@ def _music(writer: LookWriter) -> list[str]:
         frame = writer.pick(lexicon_sounds.MUSIC_SENTENCES)
         if writer.held_out and not writer.rare:
             frame = writer.rng.choice(lexicon_sounds.MUSIC_SENTENCES_HELD_OUT)
-        text = frame.format(
-            mood=writer.pick(lexicon_sounds.MOOD_WORDS[piece.mood]),
-            timbre=writer.pick(lexicon_sounds.TIMBRE_WORDS[piece.timbre]),
-        ).replace("strings plays", "strings play")
+        mood = writer.pick(lexicon_sounds.MOOD_WORDS[piece.mood])
+        timbre = writer.pick(lexicon_sounds.TIMBRE_WORDS[piece.timbre])
+        text = lexicon_sounds.music_sentence(frame, mood=mood, timbre=timbre)
         found.append(f"{writer.pick(lexicon_sounds.THEN_WORDS)} {text}" if found else text)
     return found
 
 
 def _ambience(writer: LookWriter) -> list[str]:
-    kinds = dict.fromkeys(sound.kind for sound in writer.scene.ambience)
+    kinds = list[AmbienceKind]()
+    for sound in writer.scene.ambience:
+        if sound.kind not in kinds:
+            kinds.append(sound.kind)
     if writer.held_out and not writer.rare:
         return [lexicon_sounds.AMBIENCE_HELD_OUT[kind] for kind in kinds]
     return [writer.pick(lexicon_sounds.AMBIENCE_SENTENCES[kind]) for kind in kinds]
@@ -151,10 +154,8 @@ def _when(scene: Scene, start_s: float, end_s: float) -> str:
     return f"from {start_s:.1f} to {end_s:.1f} s: "
 
 
-def _tagged_line(writer: LookWriter, line: Line, handles: list[str]) -> str:
+def _tagged_line(writer: LookWriter, line: Line, who: str) -> str:
     table = lexicon_sounds.SING_WORDS if line.is_sung else lexicon_sounds.SAY_WORDS
-    who = writer.pick(lexicon_sounds.NARRATORS)
-    who = who if line.actor is None else handles[line.actor]
     says = writer.pick(table).replace('"{text}"', span(_tag(line), line.text))
     voice = writer.pick(lexicon_sounds.VOICE_PHRASES[line.voice])
     notes = ""

@@ -28,8 +28,8 @@ def structured(writer: LookWriter) -> str:
         writer: Its scene is told, its draws choose the words.
 
     Returns:
-        Sections of who, where, what happens, how it looks and what is heard; every handle is introduced in the
-        first section.
+        Sections of who, where, what happens, how it looks and what is heard; every handle is
+        introduced in the first section.
     """
     scene, rng = writer.scene, writer.rng
     headings = rng.choice(_HEADINGS_HELD_OUT if writer.held_out else _HEADINGS)

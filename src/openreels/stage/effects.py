@@ -75,10 +75,29 @@ def room(effect: Effect | None) -> float:
     return 1.0 if effect is None else _ROOM[effect.kind]
 
 
+def turned(
+    effect: Effect, angle: Float[Tensor, " f"], first: float, times: Float[Tensor, " f"]
+) -> Float[Tensor, " f"]:
+    """The angle of an actor under an effect: what melts or breaks turns no further.
+
+    Args:
+        effect: What happens to it.
+        angle: Its angle without the effect.
+        first: Its angle when the effect starts.
+        times: Seconds from the start of the clip.
+
+    Returns:
+        Angles in radians.
+    """
+    stops = effect.kind in {"melt", "shatter"}
+    return torch.where((times > effect.start_s) & stops, torch.full_like(angle, first), angle)
+
+
 def parts(
     effect: Effect,
     at: tuple[Tensor, Tensor],
     low: Float[Tensor, " f"],
+    angle: Float[Tensor, " f"],
     times: Float[Tensor, " f"],
 ) -> list[Part]:
     """Take an actor apart and bend it.
@@ -87,6 +106,7 @@ def parts(
         effect: What happens to it.
         at: Places x and y from its centre in radii, each broadcasting with ``(f, h, w)``.
         low: Its lowest point from its centre in radii, in each frame.
+        angle: Its angle under the effect.
         times: Seconds from the start of the clip.
 
     Returns:
@@ -104,7 +124,7 @@ def parts(
         large = 1 + (_LARGEST - 1) * ease
         up, across = (up - floor) / large + floor, across / large
     elif effect.kind == "shatter":
-        moved = (_flight(number, gone, floor) for number in range(len(_SHARDS)))
+        moved = (_flight(site, gone, floor, angle.view(-1, 1, 1)) for site in _SHARDS)
         return [
             Part(effect=effect, number=number, across=across - x, up=up - y)
             for number, (x, y) in enumerate(moved)
@@ -112,12 +132,15 @@ def parts(
     return [Part(effect=effect, number=0, across=across, up=up)]
 
 
-def _flight(number: int, gone: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
+def _flight(
+    site: tuple[float, float], gone: Tensor, floor: Tensor, angle: Tensor
+) -> tuple[Tensor, Tensor]:
     """How far a shard has flown: outwards, up, and down to the floor."""
-    x, y = _SHARDS[number]
-    fly_x = (1.3 * x + 0.15 * math.sin(5.0 * number)) * gone
-    fly_y = (0.8 + 0.9 * y) * gone - 2.6 * gone * gone
-    rest = (floor + 0.22 - y).clamp(max=0.0)
+    x = torch.cos(angle) * site[0] - torch.sin(angle) * site[1]
+    y = torch.sin(angle) * site[0] + torch.cos(angle) * site[1]
+    fly_x = 1.5 * x * gone + 0.1 * y * gone
+    fly_y = (0.7 + 0.9 * y) * gone - 2.6 * gone * gone
+    rest = (floor + 0.25 - y).clamp(max=0.0)
     return fly_x, torch.maximum(fly_y, rest * (gone > 0))
 
 

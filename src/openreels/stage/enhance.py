@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 from openreels.core.prompt import parse
 from openreels.core.protocols import Enhanced
-from openreels.stage import lexicon, lexicon_looks
+from openreels.stage import lexicon, lexicon_looks, lexicon_sounds
 from openreels.stage.loose_words import PREPOSITIONS
 from openreels.stage.reading import MAX_NAMED, NamedThing, Reading, read
 from openreels.stage.scene import (
     COLOURS,
+    PLAYERS,
     Action,
     Camera,
     Colour,
@@ -31,6 +32,10 @@ SIZE: Size = "medium"
 """Size of a thing of which none is said."""
 SHAPE: Shape = "ball"
 """Shape of a thing that is only called a thing, or not at all."""
+
+
+LINES: dict[str, str] = {"say": "ta-mo-li", "sing": "la-mi-lo"}
+"""Words of a voice of which is not said what it utters."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,7 +123,9 @@ def fill(reading: Reading) -> Reading:
                 colour=colour,
                 material=thing.material or usual.material,
                 size=thing.size or SIZE,
-                action=thing.action or usual.action,
+                action=thing.action or _action(thing, usual),
+                expression=thing.expression or ("happy" if thing.utters else None),
+                voice=thing.voice or ("mid" if thing.utters else None),
             )
         )
     return replace(
@@ -127,7 +134,15 @@ def fill(reading: Reading) -> Reading:
         place=reading.place or PLACE,
         time_of_day=reading.time_of_day or TIME_OF_DAY,
         camera=reading.camera or CAMERA,
+        music=tuple((mood or "happy", timbre or "pluck") for mood, timbre in reading.music),
     )
+
+
+def _action(thing: NamedThing, usual: Usual) -> Action:
+    """What a thing does that is not said to do anything: what strikes its instrument, if any."""
+    if thing.plays and usual.action not in PLAYERS[thing.plays]:
+        return PLAYERS[thing.plays][0]
+    return usual.action
 
 
 def write(filled: Reading) -> str:
@@ -165,7 +180,32 @@ def write(filled: Reading) -> str:
     ]
     if filled.style and filled.style != "plain":
         sentences.append(lexicon_looks.STYLE_SENTENCES[filled.style].common[0])
+    sentences += _heard(filled)
     return " ".join(f"{text[0].upper()}{text[1:]}." for text in sentences)
+
+
+def _heard(filled: Reading) -> list[str]:
+    """Sentences about voices, music and ambience."""
+    found = list[str]()
+    for thing in filled.things:
+        if thing.utters and thing.colour and thing.shape:
+            table = lexicon_sounds.SING_WORDS
+            table = table if thing.utters == "sing" else lexicon_sounds.SAY_WORDS
+            colour = lexicon.COLOUR_WORDS[thing.colour].common[0]
+            who = f"{colour} {lexicon.SHAPE_WORDS[thing.shape].common[0]}"
+            says = table.common[0].format(text=LINES[thing.utters])
+            voice = lexicon_sounds.VOICE_PHRASES[thing.voice or "mid"].common[0]
+            found.append(f"the {who} {says} {voice}")
+    for number, (mood, timbre) in enumerate(filled.music):
+        text = lexicon_sounds.music_sentence(
+            lexicon_sounds.MUSIC_SENTENCES.common[0],
+            mood=lexicon_sounds.MOOD_WORDS[mood or "happy"].common[0],
+            timbre=lexicon_sounds.TIMBRE_WORDS[timbre or "pluck"].common[0],
+        )
+        found.append(f"{lexicon_sounds.THEN_WORDS.common[0]} {text}" if number else text)
+    if filled.ambience:
+        found.append(lexicon_sounds.AMBIENCE_SENTENCES[filled.ambience].common[0])
+    return found
 
 
 def _noun(thing: NamedThing) -> str:
@@ -188,6 +228,8 @@ def _verb(thing: NamedThing) -> str:
     if not thing.action:
         raise ValueError(f"a caption says what a thing does, got {thing}; fill the reading first")
     verb = lexicon.ACTION_WORDS[thing.action].common[0].split("/")[0]
+    if thing.plays and thing.partner is None:
+        verb += f" {lexicon_sounds.PLAY_PHRASES[thing.plays].common[0]}"
     if thing.direction and thing.partner is None:
         travel = lexicon.TRAVEL_PHRASES[thing.direction].common[0]
         verb += f" {lexicon.TRAVEL_VERBS[thing.action]} {travel}"

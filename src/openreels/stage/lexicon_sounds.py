@@ -48,7 +48,7 @@ TIMBRE_WORDS: Mapping[MusicTimbre, Words] = {
     "organ": _words("an organ|a church organ|a pipe organ", "a harmonium"),
 }
 MUSIC_SENTENCES: Words = _words(
-    "{mood} music plays on {timbre}|{mood} music is heard, played on {timbre}"
+    "{mood} music plays on {timbre}|{mood} music is heard on {timbre}"
     "|{mood} background music plays on {timbre}|{timbre} plays {mood} music",
     "a {mood} tune sounds on {timbre}",
 )
@@ -76,7 +76,39 @@ PLAY_WORDS: Mapping[Instrument, Words] = {
     "drum": _words("beats a drum|hits a drum|drums on a drum|lands on a drum", "strikes a drum"),
     "bell": _words("rings a bell|hits a bell|makes a bell ring|knocks a bell", "strikes a bell"),
 }
+PLAY_PHRASES: Mapping[Instrument, Words] = {
+    "drum": _words("on a drum|beating a drum|making a drum boom", "striking a drum"),
+    "bell": _words("ringing a bell|making a bell ring|so that a bell rings", "striking a bell"),
+}
+"""After what an actor does: ``bounces on a drum``."""
 PLAY_SOUNDS: Mapping[Instrument, Words] = {
     "drum": _words("drum beats|a drum|the boom of a drum", "a booming drum"),
     "bell": _words("a bell|the ring of a bell|a bell that rings", "a chiming bell"),
 }
+
+
+def music_phrases() -> Mapping[str, Words]:
+    """Every sentence about music by ``mood/timbre``, as captions write them."""
+    found = dict[str, Words]()
+    for mood, moods in MOOD_WORDS.items():
+        for timbre, timbres in TIMBRE_WORDS.items():
+            common = [
+                music_sentence(frame, mood=m, timbre=t)
+                for frame in MUSIC_SENTENCES.common + MUSIC_SENTENCES_HELD_OUT
+                for m in moods.common
+                for t in timbres.common
+            ]
+            rare = [
+                music_sentence(frame, mood=m, timbre=t)
+                for frame in MUSIC_SENTENCES.rare
+                for m in moods.rare
+                for t in timbres.rare
+            ]
+            found[f"{mood}/{timbre}"] = Words(tuple(common), tuple(rare))
+    return found
+
+
+def music_sentence(frame: str, *, mood: str, timbre: str) -> str:
+    """Fill a sentence about music: ``sad music plays on an organ``."""
+    text = frame.format(mood=mood, timbre=timbre)
+    return text.replace("strings plays", "strings play")

@@ -6,12 +6,15 @@ from typing import Literal, TypeAlias
 Kind: TypeAlias = Literal[
     "shape", "thing", "many", "count", "colour", "material", "size", "expression", "action",
     "doing", "hit", "meet", "side", "direction", "sound", "moment", "place", "time_of_day",
-    "camera", "weather", "style", "shot", "word", "stop", "unknown",
+    "camera", "weather", "style", "shot", "plays", "utters", "voice", "music", "ambience", "word",
+    "stop", "unknown",
 ]  # fmt: skip
 """What a phrase is: ``thing`` is a noun that names no shape, ``many`` the plural of a shape,
 ``doing`` an -ing form, ``hit`` a collision with its object after it, ``meet`` one of two things
 named before, ``sound`` the sound of a material, ``moment`` when it sounds, ``shot`` a cut or
-something drawn over the picture, ``word`` one that says nothing of the scene."""
+something drawn over the picture, ``plays`` a bell or drum that a thing strikes, ``utters`` that it
+says or sings, ``music`` a mood and a timbre with a slash, ``word`` one that says nothing of
+the scene."""
 LOOSE: Mapping[tuple[Kind, str], str] = {
     ("word", ""): "would like|id like|in the background|as the background|on the floor"
     "|on the ground|as a|in the style of|in the style of a|the weather is",
@@ -53,6 +56,30 @@ LOOSE: Mapping[tuple[Kind, str], str] = {
     ("style", "paper-cut"): "paper cut|papercut|cut paper|paper cut style|papercut style",
     ("style", "mosaic"): "mosaic|brick mosaic|mosaic style|toy bricks|lego|lego style|lego bricks",
     ("style", "sketch"): "sketch|pencil sketch|pencil drawing|sketch style|pencil style|sketched",
+    ("plays", "drum"): "beats a drum|hits a drum|drums|lands on a drum|onto a drum|drumming"
+    "|playing a drum|plays a drum",
+    ("plays", "bell"): "rings a bell|hits a bell|rings the bell|hits the bell|into a bell"
+    "|against a bell|ringing the bell|rings bells",
+    ("utters", "sing"): "sings|sing|singing|is singing|sings a song|singing a song|sings along",
+    (
+        "utters",
+        "say",
+    ): "speaks|speak|speaking|is speaking|talks|talk|talking|is talking|says something",
+    ("voice", "low"): "low voice|deep voice|in a deep low voice",
+    ("voice", "high"): "high voice|squeaky voice",
+    ("music", "happy/"): "happy music|with happy music|cheerful music|with cheerful music"
+    "|joyful music|happy background music|in a major key",
+    ("music", "sad/"): "sad music|with sad music|melancholic music|sad background music"
+    "|with melancholic music|gloomy music",
+    ("music", "/pluck"): "guitar music|harp music|with guitar music|with a guitar playing",
+    ("music", "/organ"): "organ music|with organ music|with an organ playing",
+    ("music", "/pad"): "string music|with string music|orchestral music",
+    ("ambience", "rain"): "the rain patters|sound of rain|with the sound of rain|rain sounds"
+    "|the rain is heard",
+    ("ambience", "wind"): "wind|windy|wind blows|the wind blows|howling wind|with howling wind"
+    "|sound of wind|with the sound of wind|it is windy|in the wind",
+    ("ambience", "night"): "crickets|chirping crickets|the crickets chirp|with crickets chirping"
+    "|crickets chirping",
     ("shot", ""): "close up|closeup|watermark|subtitle|subtitles|logo",
     ("side", "left"): "left side|at the left|to its left",
     ("side", "right"): "right side|at the right|to its right",
@@ -79,7 +106,7 @@ LOOKALIKES = frozenset(
     compat cost dessert dripping drooping dusky failing felling filed filling gander genre glob
     homer hoping hose housed huger jaded jumpy lager larger leading leaning leaving limey loopy
     meal mental meta missive mourning nigh parka pinky plumb plump posture resolves resolving
-    roes roomy rosen rotation rugby sage saying says setter shoe shored sing singing sings
+    roes roomy rosen rotation rugby sage saying setter shoe shored
     sinning skinning sleet snip sore spanning spine spiny squared stag staged stair stare stark
     start steely stele sung swig tale timbre timer tinny tours violent wedged whirl wooed
     """.split()  # noqa: SIM905

@@ -5,10 +5,14 @@ The inverse of ``captions`` for all that its grammar writes, and for much that p
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
+from openreels.stage.ambience import AmbienceKind
+from openreels.stage.events import Instrument
+from openreels.stage.music import Mood, MusicTimbre
 from openreels.stage.scene import (
     OUTDOORS,
+    PLAYERS,
     Action,
     Camera,
     Colour,
@@ -23,6 +27,7 @@ from openreels.stage.scene import (
     TimeOfDay,
     Weather,
 )
+from openreels.stage.speech import Voice
 from openreels.stage.vocabulary import ARTICLES, PREPOSITIONS, Item, Mending, find
 
 MAX_NAMED = 3
@@ -41,8 +46,11 @@ _OF_A_THING = (
     "direction",
     "sound",
     "moment",
+    "plays",
+    "utters",
+    "voice",
 )
-_CLAUSE = ("direction", "sound", "moment", "side")
+_CLAUSE = ("plays", "direction", "sound", "moment", "side")
 """What may stand between what a thing does and ``is``."""
 _QUOTES = frozenset('"\u201c\u201d')
 _ADVERBS = frozenset({"coloured", "quite"})
@@ -74,6 +82,12 @@ class NamedThing:
     """Where it goes or turns first."""
     partner: int | None = None
     """Index of the thing that it collides with, for both of them."""
+    plays: Instrument | None = None
+    """What it strikes."""
+    utters: Literal["say", "sing"] | None = None
+    """Whether it speaks or sings."""
+    voice: Voice | None = None
+    """In which voice."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +108,10 @@ class Reading:
     """What falls."""
     style: Style | None
     """How the picture is made."""
+    music: tuple[tuple[Mood | None, MusicTimbre | None], ...]
+    """Mood and timbre of each piece of music."""
+    ambience: AmbienceKind | None
+    """What is heard around."""
     composed: bool
     """Whether it speaks of cuts or of what is drawn over the picture, or quotes words for it."""
     unknown: tuple[str, ...]
@@ -129,6 +147,8 @@ def read(text: str) -> Reading:
         camera=reader.scene.get("camera"),
         weather=reader.scene.get("weather"),
         style=reader.scene.get("style"),
+        music=tuple(_piece(item.value) for item in reader.items if item.kind == "music"),
+        ambience=reader.scene.get("ambience"),
         composed=any(i.kind == "shot" or i.words[0] in _QUOTES for i in reader.items),
         unknown=unknown,
         clashes=tuple(dict.fromkeys(reader.clashes)),
@@ -138,6 +158,11 @@ def read(text: str) -> Reading:
         and not (unknown or mendings or reader.clashes or reader.loose)
         and all(thing.shape and thing.colour and thing.action for thing in things),
     )
+
+
+def _piece(value: str) -> tuple[Any, Any]:
+    mood, _, timbre = value.partition("/")
+    return mood or None, timbre or None
 
 
 def _judged(items: tuple[Item, ...]) -> list[Item]:
@@ -208,12 +233,20 @@ class _Reader:
             if item.kind in ("hit", "meet"):
                 self._collide(index)
         for item in self.items:
-            if item.kind in (*_SCENIC, "camera"):
+            if item.kind in (*_SCENIC, "camera", "ambience"):
                 self._set(self.scene, item.kind, item.value, "the scene")
+        self._share_out(before)
+        self._compare()
+
+    def _compare(self) -> None:
+        """Note what cannot be."""
         place, weather = self.scene.get("place"), self.scene.get("weather")
         if weather not in (None, "clear") and place not in (None, *OUTDOORS):
             self.clashes.append(f"{weather} in the {place}")
-        self._share_out(before)
+        for number, thing in enumerate(self.things):
+            plays, action = thing.get("plays"), thing.get("action")
+            if plays and action and action not in PLAYERS[plays]:
+                self.clashes.append(f"a {plays} for {self._name(number)} with {action}")
         if any("action" not in self.things[number] for number in self.beside):
             self.clashes.append("a collision of three things")
 
@@ -336,6 +369,9 @@ _OWNERS: dict[str, Callable[[_Reader, int], int]] = {
     **dict.fromkeys(("action", "doing"), _Reader._doer),
     "side": _Reader._stander,
     "direction": _Reader._before,
+    "plays": _Reader._before,
+    "utters": _Reader._before,
+    "voice": _Reader._before,
     "expression": _Reader._before,
     "sound": _Reader._sounder,
 }

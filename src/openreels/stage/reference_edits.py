@@ -14,6 +14,7 @@ from openreels.stage.reference_views import (
     face_double,
     motion_double,
     moved_elsewhere,
+    stranger,
     style_picture,
 )
 from openreels.stage.references import StageReference
@@ -28,7 +29,6 @@ from openreels.stage.scene import (
     Face,
     Scene,
 )
-from openreels.stage.world import WorldSettings, sample_scene
 
 Change: TypeAlias = Literal["all", "actors", "place"]
 """What an edit may change: everything, some actors, or everything but the actors."""
@@ -51,6 +51,7 @@ def affected(scene: Scene, dice: Dice) -> Scene:
 
 
 def editable(edit: GuidedEdit) -> Callable[[Scene], bool]:
+    """A test of scenes that tells whether an edit of that kind has something to change."""
     tests: dict[str, Callable[[Scene], bool]] = {
         "replace": lambda scene: bool(alone(scene)),
         "add": lambda scene: "add" in possible_edits(scene),
@@ -108,16 +109,13 @@ def _expression(scene: Scene, dice: Dice, name: Namer) -> _Made:
 
 def _motion(scene: Scene, dice: Dice, name: Namer) -> _Made:
     """One actor takes on the motion of another scene's actor."""
-    settings = WorldSettings(
-        actor_odds=(1.0, 0.0, 0.0), aspect_ratio=scene.aspect_ratio, duration_s=scene.duration_s
-    )
-    body, moving = scene.actors[0], sample_scene(dice.seed, 0, settings=settings).actors[0]
+    body = scene.actors[0]
+    moving = stranger(scene, dice, body.size).actors[0]
     action = replace(
         moving,
         shape=body.shape,
         colour=body.colour,
         material=body.material,
-        size=body.size,
         face=body.face,
         plays=None,
     )

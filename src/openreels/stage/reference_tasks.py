@@ -1,8 +1,8 @@
 """The tasks of the world: for every kind of task that the paper shows, a maker of exact examples.
 
 An example has what a request has (a source clip or none, references, a prompt) and what is true:
-the scene that must come out, and which pixels of the source may change. Rows are those of the paper's
-Table 3 and appendix A (arXiv 2602.21818); edits without a reference are made by ``edits``.
+the scene that must come out, and which pixels of the source may change. The rows are those of the
+paper's Table 3 and appendix A (arXiv 2602.21818); ``edits`` makes the edits without a reference.
 """
 
 from collections.abc import Callable

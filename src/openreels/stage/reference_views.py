@@ -88,7 +88,7 @@ def subject_views(scene: Scene, actor: int, count: int, variant: int = 0) -> tup
 
 def _subject_view(scene: Scene, actor: int, number: int, variant: int) -> Still:
     dice, body = Dice(scene, "view", actor, number, variant), scene.actors[actor]
-    donor = _stranger(scene, dice, body.size)
+    donor = stranger(scene, dice, body.size)
     moving = donor.actors[0]
     looks = replace(
         moving, shape=body.shape, colour=body.colour, material=body.material, face=body.face
@@ -100,7 +100,7 @@ def _subject_view(scene: Scene, actor: int, number: int, variant: int) -> Still:
     return Still(scene=_framed(alone, dice, time_s), time_s=time_s, backdrop=backdrop)
 
 
-def _stranger(scene: Scene, dice: Dice, size: str | None = None) -> Scene:
+def stranger(scene: Scene, dice: Dice, size: str | None = None) -> Scene:
     """Another scene of one actor, of a size if one is given."""
     settings = WorldSettings(
         actor_odds=(1.0, 0.0, 0.0), aspect_ratio=scene.aspect_ratio, duration_s=scene.duration_s
@@ -170,9 +170,9 @@ def motion_double(scene: Scene, actor: int, variant: int = 0) -> Scene:
         variant: Somebody else for another number.
 
     Returns:
-        One actor of another shape, colour and material in another place. Its x, its height above
-        the floor (of a swing: above its lowest point) and the times and speeds of its contacts
-        are the actor's.
+        One actor of another shape, colour and material in another place. Its x, its rise above
+        where it stands (of a swing: above its lowest point) and the times and speeds of its
+        contacts are the actor's; a body with other corners may turn otherwise.
 
     Raises:
         ValueError: If the actor collides: where it is hit depends on both shapes.
@@ -204,7 +204,7 @@ def face_double(scene: Scene, actor: int, variant: int = 0) -> Scene:
 def effect_double(scene: Scene, effect: Effect, variant: int = 0) -> Scene:
     """A scene in which somebody else, with a motion of its own, undergoes an effect."""
     dice = Dice(scene, "effect", effect.actor, variant)
-    looks, moving = _double(scene, effect.actor, dice), _stranger(scene, dice).actors[0]
+    looks, moving = _double(scene, effect.actor, dice), stranger(scene, dice).actors[0]
     double = replace(moving, shape=looks.shape, colour=looks.colour, material=looks.material)
     other = _elsewhere(scene, dice, double, "effect")
     return replace(other, effects=(replace(effect, actor=0),))

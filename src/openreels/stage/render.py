@@ -17,13 +17,13 @@ from openreels.core.shapes import ClipShape
 from openreels.stage.actors import outline, shade, surface
 from openreels.stage.backgrounds import background
 from openreels.stage.camera import View, scene_in_shot
-from openreels.stage.effects import Part, altered, effect_of, parts, room, shine
+from openreels.stage.effects import Part, altered, effect_of, parts, room, shine, turned
 from openreels.stage.faces import draw_face, mouth
 from openreels.stage.frames import Frames, air_of, frames_of
 from openreels.stage.geometry import lane_of, radius
 from openreels.stage.overlays import draw_overlays, spread
 from openreels.stage.paint import mix, step
-from openreels.stage.physics import Pose
+from openreels.stage.physics import Pose, pose
 from openreels.stage.scene import Scene
 from openreels.stage.scenery import posts, rope, shadows
 from openreels.stage.struck_looks import draw_instruments
@@ -104,8 +104,11 @@ def _parts(frames: Frames, index: int, window: _Window) -> list[tuple[_Window, P
     if effect is None:
         return [(window, None)]
     low = (frames.pose.bottom[index] - frames.pose.y[index]) / radius(frames.scene.actors[index])
-    found = parts(effect, (window.across, window.up), low, frames.times)
-    return [(replace(window, across=part.across, up=part.up), part) for part in found]
+    first = pose(frames.scene, torch.tensor([effect.start_s])).angle[index].item()
+    angle = turned(effect, frames.pose.angle[index], first, frames.times)
+    found = parts(effect, (window.across, window.up), low, angle, frames.times)
+    held = replace(window, angle=angle.view(-1, 1, 1))
+    return [(replace(held, across=part.across, up=part.up), part) for part in found]
 
 
 def _layer(
@@ -206,7 +209,7 @@ def _shot(frames: Frames) -> Tensor:
 def _sketch_faces(frames: Frames, image: Tensor) -> Tensor:
     """Draw faces onto a sketch that is made without them: pencil lines would hide them."""
     bare = tuple(replace(actor, face=None) for actor in frames.scene.actors)
-    scene = replace(frames.scene, actors=bare, style="plain")
+    scene = replace(frames.scene, actors=bare, lines=(), style="plain")
     plain, canvas = _shot(replace(frames, scene=scene)), _canvas(frames)
     face = step((image - plain).abs().amax(1, keepdim=True) - 0.06, 0.10)
     pale = mix(image, finish(image, "sketch", canvas), 0.15)

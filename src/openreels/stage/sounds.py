@@ -5,6 +5,7 @@ who speaks or sings gets a face, and that a song follows the music.
 """
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -180,14 +181,14 @@ def _speaking(scene: Scene, dice: _Dice, settings: SoundSettings) -> Scene:
     count = 2 if dice.uniform() < 0.8 and scene.duration_s >= 2 * SHORTEST_S else 1
     speakers = dice.order(len(scene.actors))[:count]
     scene = _faced(scene, dice, speakers)
-    voices = [VOICES[k] for k in dice.order(len(VOICES))]
+    voices: list[Voice] = [VOICES[k] for k in dice.order(len(VOICES))]
     turns = list(zip(speakers, voices, strict=False))
     lines = _dialogue(scene, dice, turns, kept=settings.held_out_lines)
     return replace(scene, lines=lines)
 
 
 def _dialogue(
-    scene: Scene, dice: _Dice, turns: list[tuple[int | None, Voice]], *, kept: bool
+    scene: Scene, dice: _Dice, turns: Sequence[tuple[int | None, Voice]], *, kept: bool
 ) -> tuple[Line, ...]:
     """Lines of two to six syllables, said by turns, one after the other."""
     lines, end_s = list[Line](), scene.duration_s - _END_S

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from openreels.stage import lexicon, lexicon_looks
+from openreels.stage import lexicon, lexicon_looks, lexicon_sounds
 from openreels.stage.captions import frame_words
 from openreels.stage.loose_words import EMPTY, LOOKALIKES, LOOSE, PREPOSITIONS, Kind
 
@@ -142,6 +142,8 @@ def _listed() -> Iterator[tuple[Kind, str, str, Origin]]:
             yield "moment", action, text, "caption"
     for text in ("something happens", "presented as", "in which"):
         yield "word", "", text, "caption"
+    for kind, text in lexicon_sounds.AMBIENCE_HELD_OUT.items():
+        yield "ambience", kind, text, "caption"
     yield from _loose()
 
 
@@ -177,10 +179,15 @@ def _tables() -> Iterator[tuple[Kind, str, lexicon.Words]]:
         ("style", lexicon_looks.STYLE_SENTENCES),
         ("expression", lexicon_looks.FACE_PHRASES),
         ("shot", lexicon_looks.OVERLAY_NOUNS),
+        ("plays", lexicon_sounds.PLAY_PHRASES),
+        ("voice", lexicon_sounds.VOICE_PHRASES),
+        ("ambience", lexicon_sounds.AMBIENCE_SENTENCES),
+        ("music", lexicon_sounds.music_phrases()),
     )
     for kind, table in tables:
         for value, words in table.items():
             yield kind, value, words
+    yield "word", "", lexicon_sounds.THEN_WORDS
     for words in (lexicon_looks.CUT_WORDS, lexicon_looks.WIDE_WORDS, lexicon_looks.CLOSE_WORDS):
         yield "shot", "", words
     for direction, words in lexicon.TRAVEL_PHRASES.items():
