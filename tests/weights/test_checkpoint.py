@@ -18,7 +18,7 @@ from openreels.weights.checkpoint import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LinearConfig:
-    width: int = 3
+    width: int
     depth: int = 2
 
 
@@ -41,7 +41,7 @@ def registered(monkeypatch):
 
 def make(**changes):
     torch.manual_seed(0)
-    network = LinearNet(LinearConfig(**changes))
+    network = LinearNet(LinearConfig(**{"width": 3} | changes))
     network.count.fill_(7)
     return network
 
@@ -118,7 +118,7 @@ def rewrite_header(path, **changes):
     ("changes", "message"),
     [
         ({"config": {"width": 3, "depth": 2, "heads": 1}}, "heads is not a field of LinearConfig"),
-        ({"config": {"width": 3}}, "depth is missing"),
+        ({"config": {"depth": 2}}, "width is missing"),
         ({"config": {"width": "3", "depth": 2}}, "width must be a whole number"),
         ({"config": {"width": 3, "depth": 3}}, r"missing keys: layers\.2\.bias"),
         ({"network": "other"}, "unknown network 'other'"),

@@ -98,6 +98,7 @@ def video_branch(
     return BranchInput(
         tokens=tokens,
         positions=positions.to(noisy.device).expand(noisy.shape[0], -1, -1),
+        grid=(frames, rows // patch, columns // patch),
     )
 
 

@@ -18,3 +18,6 @@ class BranchInput:
     (the centre of a patch, so may be fractional); seconds may be negative (references, eq. 9)."""
     attendable: Bool[Tensor, "b n"] | None = None
     """True where a token may be attended; None means all. Padding is False and hides nothing."""
+    grid: tuple[int, int, int] | None = None
+    """Frames, rows and columns of the clip in tokens: the first tokens, in that order. Sparse
+    attention needs it; whatever follows (references, keyframes) stays dense."""

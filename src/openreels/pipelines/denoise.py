@@ -102,6 +102,7 @@ def guided_denoiser(
         return BranchInput(
             tokens=repeat(branch.tokens.to(dtype), "1 n p -> r n p", r=rows),
             positions=repeat(branch.positions, "1 n a -> r n a", r=rows),
+            grid=branch.grid,
         )
 
     def row(values: Tensor | None, index: int) -> Tensor | None:

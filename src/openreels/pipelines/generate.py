@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,10 +11,17 @@ from einops import rearrange
 
 from openreels.conditioning.build import Conditions, build
 from openreels.conditioning.material import gather
-from openreels.core.request import GenerationRequest, validate
+from openreels.core.request import RESOLUTIONS, GenerationRequest, validate
 from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.diffusion.solvers import Sample
 from openreels.media.clip import Clip, frames_of
+from openreels.pipelines.cascade import (
+    base_resolution,
+    cut_to_side,
+    prompt_row,
+    refined,
+    refiner_of,
+)
 from openreels.pipelines.components import Components, check_capable
 from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
@@ -23,8 +30,8 @@ from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.pipelines.sound import assemble_sound
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Told the stage (``enhance``, ``read``, ``encode``, ``denoise``, ``decode``), units done and units
-in all."""
+"""Told the stage (``enhance``, ``read``, ``encode``, ``denoise``, ``decode``, ``refine``), units
+done and units in all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,14 +87,16 @@ def generate(
         ValueError: If a rule of the request is broken, or the model was not trained for it.
         MediaError: If a file of the request cannot be read.
     """
-    check_capable(validate(request), components.can)
+    check_capable(validate(request), components.can, refines=components.refiner is not None)
     sampling, stages = sampling_of(request), _Stages(progress)
     asked, (request, told) = request.prompt, _enhance(components, request, stages)
+    low = replace(request, resolution=base_resolution(components, request))
+    facts: dict[str, Any] = {"refined": False, "notes": []}
     with torch.inference_mode():
         with stages.measure("read"):
-            material = gather(request)
+            material = gather(low)
         with stages.measure("encode"):
-            conditions = build(request, components, material, device=components.device)
+            conditions = build(low, components, material, device=components.device)
         with stages.measure("denoise", sampling.num_steps):
             latents = denoise(
                 components,
@@ -98,11 +107,24 @@ def generate(
             )
         with stages.measure("decode"):
             clip = assemble(components, conditions, latents)
+        if low.resolution != request.resolution and clip.num_frames:
+            with stages.measure("refine"):
+                clip, facts = refined(
+                    refiner_of(components, request),
+                    clip,
+                    request,
+                    prompt_row(conditions.context, conditions.context_mask),
+                    material=material,
+                    tell=stages.tell,
+                )
+        if clip.frames is not None:
+            clip = replace(clip, frames=cut_to_side(clip.frames, RESOLUTIONS[request.resolution]))
     metadata = _metadata(components, request, conditions, sampling, clip)
     metadata |= {
         "prompt": asked,
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
-        "notes": [*told, *conditions.notes],
+        "notes": [*told, *conditions.notes, *facts.pop("notes")],
+        **facts,
         "stages_s": stages.seconds,
     }
     return Result(clip=clip, metadata=metadata)
@@ -179,6 +201,6 @@ def _metadata(
         "num_frames": clip.num_frames,
         "width": None if clip.frames is None else clip.frames.shape[2],
         "height": None if clip.frames is None else clip.frames.shape[1],
-        "fps": None if clip.frames is None else conditions.shape.fps,
+        "fps": None if clip.frames is None else int(clip.fps),
         "sample_rate_hz": None if silent else SAMPLE_RATE_HZ,
     }

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR
 from openreels.core.config import from_dict
 from openreels.core.errors import CheckpointError
 from openreels.core.joint import Joint
@@ -35,10 +36,6 @@ from openreels.pipelines.plan_records import Plan, PlannedModel, PlanOptions, St
 from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.weights.checkpoint import read_network_header
 
-SPACE_FACTOR = 4
-"""How much finer the refiner's pixels are. Not given by the paper: the low resolution."""
-TIME_FACTOR = 2
-"""How many more frames the refiner makes: 16 to 32 a second."""
 MIN_BASE_SIDE_PX = 64
 """Shorter side below which a base makes no pictures, so that there is no cascade; ours."""
 KEYFRAME_EVERY_S = 2.0
@@ -134,7 +131,7 @@ def _read_config(folder: Path, network: str, kind: type[T]) -> T:
     if header.network != network:
         raise CheckpointError(f"{path} must hold a {network}, it holds a {header.network}")
     try:
-        return from_dict(kind, header.config)
+        return from_dict(kind, header.config, allow_missing=True)
     except ValueError as error:
         raise CheckpointError(f"the config in {path} does not fit: {error}") from error
 

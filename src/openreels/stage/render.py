@@ -53,8 +53,10 @@ class _Frames:
     """Which shot each frame is of."""
 
 
-def _frames(scene: Scene, shape: ClipShape, device: str | torch.device) -> _Frames:
-    times = torch.arange(shape.num_frames, dtype=torch.float64) / shape.fps
+def _frames(
+    scene: Scene, shape: ClipShape, device: str | torch.device, first: int = 0
+) -> _Frames:
+    times = torch.arange(first, first + shape.num_frames, dtype=torch.float64) / shape.fps
     look, placed = view(scene, times), pose(scene, times)
     x, y = axes(shape, device)
     return _Frames(
@@ -291,8 +293,8 @@ def _sketch_faces(frames: _Frames, image: Tensor) -> Tensor:
     return mix(finish(plain, "sketch", canvas), pale, face)
 
 
-def _render(scene: Scene, shape: ClipShape, device: str | torch.device) -> Tensor:
-    frames = _frames(scene, shape, device)
+def _render(scene: Scene, shape: ClipShape, device: str | torch.device, first: int) -> Tensor:
+    frames = _frames(scene, shape, device, first)
     parts = [_shot(part) for part in _by_shot(frames)]
     image = parts[0] if len(parts) == 1 else torch.cat(parts)
     image = draw_overlays(image, scene, frames.x, frames.y)
@@ -300,17 +302,22 @@ def _render(scene: Scene, shape: ClipShape, device: str | torch.device) -> Tenso
 
 
 def render_video(
-    scenes: Sequence[Scene], shape: ClipShape, device: str | torch.device = "cpu"
+    scenes: Sequence[Scene],
+    shape: ClipShape,
+    device: str | torch.device = "cpu",
+    *,
+    first: int = 0,
 ) -> Pixels:
     """Render scenes to frames.
 
-    Frame ``j`` shows the scene at ``j / fps`` seconds. The visible stage keeps its short side, so
+    Frame ``j`` shows the scene at ``(first + j) / fps`` seconds. The visible stage keeps its short side, so
     a shape of another ratio than the scene's shows more or less of it at the ends.
 
     Args:
         scenes: At least one scene.
         shape: Size and frame rate of every clip.
         device: Where to render.
+        first: Frames of the scenes that are left out at the start.
 
     Returns:
         Pixels in [-1, 1].
@@ -320,7 +327,7 @@ def render_video(
     """
     if not scenes:
         raise ValueError("scenes must hold at least one scene, got none")
-    return torch.stack([_render(scene, shape, device) for scene in scenes])
+    return torch.stack([_render(scene, shape, device, first) for scene in scenes])
 
 
 def render_masks(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from openreels.core.config import from_dict, to_dict
 from openreels.core.errors import CheckpointError
+from openreels.models.mmdit.config import MMDiTConfig
 from openreels.models.mmdit.model import MMDiT
 from openreels.training.buckets import BucketSampler, Cursor
 from openreels.training.config import TrainConfig
@@ -107,8 +108,9 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _check_config(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
+    model = to_dict(from_dict(MMDiTConfig, saved["model"], allow_missing=True))
     fixed = {
-        "model": (saved["model"], wanted["model"]),
+        "model": (model, wanted["model"]),
         "seed": (saved["seed"], wanted["seed"]),
         "optim.kind": (saved["optim"].get("kind", "adamw"), wanted["optim"]["kind"]),
         "ema_decays": (saved["optim"]["ema_decays"], wanted["optim"]["ema_decays"]),

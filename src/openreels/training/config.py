@@ -12,6 +12,8 @@ from openreels.core.products import Products
 from openreels.core.shapes import BASE_FPS, ClipShape, frames_of_seconds, size_for
 from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit.config import MMDiTConfig
+from openreels.training.codecs import CodecPaths
+from openreels.training.refiner_config import RefinerConfig
 
 DEFAULT_MIX: tuple[tuple[str, float], ...] = (
     ("t2av", 0.65),
@@ -35,22 +37,6 @@ its stage 3."""
 def _check_share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must lie in [0, 1], got {value:g}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CodecPaths:
-    """The frozen networks around the transformer.
-
-    Each is a weights file, ``shipped`` for the weights inside the package, or ``random:PRESET`` for
-    untrained ones of a preset, for tests and timings.
-    """
-
-    video_vae: str = "shipped"
-    """The video autoencoder."""
-    audio_vae: str = "shipped"
-    """The audio autoencoder."""
-    text_encoder: str = "shipped"
-    """The prompt encoder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,7 +203,10 @@ class TrainConfig:
     """Buckets; a batch comes from one of them."""
     init: str | None = None
     """Weights to start from: a file (a relative path is taken from the run's folder), or
-    ``shipped``; None for new ones. They must have the same config."""
+    ``shipped``; None for new ones. They must have the same config, but for a refiner, which takes
+    of them what has its names and shapes."""
+    refiner: RefinerConfig | None = None
+    """How a refiner is trained; ``data`` are folders of pairs then. None is the base."""
     codecs: CodecPaths = CodecPaths()
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()

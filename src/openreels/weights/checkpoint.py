@@ -129,7 +129,8 @@ def load_network(
     if not issubclass(cls, kind):
         raise CheckpointError(f"{path} must hold a {kind.__name__}, it holds a {cls.__name__}")
     try:
-        config = from_dict(config_class(header.network), header.config)
+        # Fields that are newer than a file have defaults that mean what it did without them.
+        config = from_dict(config_class(header.network), header.config, allow_missing=True)
     except ValueError as error:
         raise CheckpointError(f"the config in {path} does not fit: {error}") from error
     with torch.random.fork_rng(devices=[]):  # initial values are overwritten: draw none for others

@@ -19,12 +19,13 @@ from openreels.models.mmdit.block import (
 )
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.attention import key_mask
+from openreels.nn.cubes import SparsePattern, kept_cubes
 from openreels.nn.embedding import SigmaEmbedding
 from openreels.nn.modulation import AdaLN, Modulation, modulate
 from openreels.nn.norm import layer_norm
 from openreels.nn.rope import rotary_table
 
-ZERO_INITIALISED = {"modulation", "text_modulation", "head", "truth"}
+ZERO_INITIALISED = {"modulation", "text_modulation", "head", "truth", "coarse_gate"}
 """Modules whose weights start at zero, wherever they stand."""
 RARE = -4.0
 """Logit at which what is told starts: most of it is false of most tokens."""
@@ -49,7 +50,15 @@ class Head(nn.Module):
 class Branch(nn.Module):
     """Everything that one modality owns."""
 
-    def __init__(self, config: MMDiTConfig, *, num_in: int, num_out: int, num_truths: int) -> None:
+    def __init__(
+        self,
+        config: MMDiTConfig,
+        *,
+        num_in: int,
+        num_out: int,
+        num_truths: int,
+        gated: bool = False,
+    ) -> None:
         super().__init__()
         width, kind = config.width, config.modulation
         self.token_in = nn.Linear(num_in, width)
@@ -61,7 +70,8 @@ class Branch(nn.Module):
             width, num_blocks=config.num_dual, num_sublayers=NUM_TEXT_SUBLAYERS, kind=kind
         )
         self.blocks = nn.ModuleList([
-            Block(config, dual=index < config.num_dual) for index in range(config.depth)
+            Block(config, dual=index < config.num_dual, gated=gated)
+            for index in range(config.depth)
         ])
         self.head = Head(width, num_out)
         self.truth = nn.Linear(width, num_truths) if num_truths else None
@@ -91,7 +101,7 @@ class MMDiT(nn.Module):
     Twin branches run the same blocks side by side. In every block each branch attends over its
     tokens and its copy of the prompt, reads the prompt again, then audio reads video and video
     reads the audio that just did (eq. 5). A branch whose input is None is not run, and neither is
-    the reading of it.
+    the reading of it; with ``config.audio_channels`` of 0 there is no audio branch at all.
 
     Not given by the paper: the prompt enters each branch through a parameter-free layer norm and a
     linear layer; the noise embedding is shared by the branches, and the mean of the prompt is added
@@ -116,13 +126,16 @@ class MMDiT(nn.Module):
             num_in=config.video_in,
             num_out=config.video_out,
             num_truths=config.video_truths,
+            gated=config.coarse_gate,
         )
-        self.audio = Branch(
-            config,
-            num_in=config.audio_channels,
-            num_out=config.audio_channels,
-            num_truths=config.audio_truths,
-        )
+        self.audio = None
+        if config.has_audio:
+            self.audio = Branch(
+                config,
+                num_in=config.audio_channels,
+                num_out=config.audio_channels,
+                num_truths=config.audio_truths,
+            )
         initialise(self, generator)
 
     def forward(
@@ -131,6 +144,8 @@ class MMDiT(nn.Module):
         context: Context,
         context_mask: ContextMask,
         sigma: PerSample,
+        *,
+        sparsity: float | None = None,
     ) -> Joint[Float[Tensor, "b n p"] | None]:
         """Predict velocities, a token for a token.
 
@@ -139,15 +154,18 @@ class MMDiT(nn.Module):
             context: Prompt tokens of the frozen encoder, the same for both branches.
             context_mask: True where a prompt token may be attended; padding changes nothing.
             sigma: Noise level in [0, 1] of each sample, the same for both branches (eq. 6).
+            sparsity: Share of the video cubes that the attention from video to video leaves out,
+                in [0, 1); None is the config's.
 
         Returns:
             Velocity (noise - clean) of every token, ``video_out`` and ``audio_channels`` wide;
             None for an absent branch. What stands at tokens that may not be attended is undefined.
 
         Raises:
-            ValueError: If both branches are absent or a token has the wrong width.
+            ValueError: If both branches are absent, a token has the wrong width, or sparse
+                attention is asked for without a grid.
         """
-        return self.with_truths(inputs, context, context_mask, sigma)[0]
+        return self.with_truths(inputs, context, context_mask, sigma, sparsity=sparsity)[0]
 
     def with_truths(
         self,
@@ -155,6 +173,8 @@ class MMDiT(nn.Module):
         context: Context,
         context_mask: ContextMask,
         sigma: PerSample,
+        *,
+        sparsity: float | None = None,
     ) -> tuple[Joint[Float[Tensor, "b n p"] | None], Joint[Float[Tensor, "b n k"] | None]]:
         """Predict velocities, and tell half-way what is true of the tokens.
 
@@ -163,6 +183,7 @@ class MMDiT(nn.Module):
             context: Prompt tokens.
             context_mask: True where a prompt token may be attended.
             sigma: Noise levels.
+            sparsity: Share of cubes left out.
 
         Returns:
             The velocities, and logits of the truths of every token; None for an absent branch or
@@ -171,7 +192,12 @@ class MMDiT(nn.Module):
         self._check(inputs, context)
         features = self.sigma_embedding(sigma) + self._pool(context, context_mask)
         visible = None if bool(context_mask.all()) else context_mask
-        around = inputs.map(lambda one: None if one is None else self._look(one, context, visible))
+        pattern = self._pattern(inputs.video, sparsity)
+        patterns = Joint(pattern, None)
+        around = inputs.zip(
+            patterns,
+            lambda one, which: None if one is None else self._look(one, context, visible, which),
+        )
         video, video_ada = self._enter(self.video, inputs.video, context, features)
         audio, audio_ada = self._enter(self.audio, inputs.audio, context, features)
 
@@ -179,7 +205,8 @@ class MMDiT(nn.Module):
         for index in range(self.config.depth):
             if index == self.config.truth_block:
                 told = self._tell(video, audio)
-            see, hear = self.video.block(index), self.audio.block(index)
+            see = self.video.block(index)
+            hear = see if self.audio is None else self.audio.block(index)
             if video is not None:
                 ada, text_ada = video_ada[index]
                 video = see.read_text(video, around.video, ada=ada, text_ada=text_ada)
@@ -201,14 +228,14 @@ class MMDiT(nn.Module):
             told = self._tell(video, audio)
         velocity = Joint(
             None if video is None else self.video.head(video.tokens, features),
-            None if audio is None else self.audio.head(audio.tokens, features),
+            None if audio is None or self.audio is None else self.audio.head(audio.tokens, features),
         )
         return (self._with_skip(velocity, inputs, sigma) if self.config.skip else velocity), told
 
     def _tell(self, video: Hidden | None, audio: Hidden | None) -> Joint[Tensor | None]:
         return Joint(
             None if video is None else self.video.tell(video.tokens),
-            None if audio is None else self.audio.tell(audio.tokens),
+            None if audio is None or self.audio is None else self.audio.tell(audio.tokens),
         )
 
     def _with_skip(
@@ -244,17 +271,30 @@ class MMDiT(nn.Module):
 
     def _enter(
         self,
-        branch: Branch,
+        branch: Branch | None,
         given: BranchInput | None,
         context: Context,
         features: Float[Tensor, "b w"],
     ) -> tuple[Hidden | None, list[tuple[list[AdaLN], list[AdaLN]]]]:
-        if given is None:
+        if given is None or branch is None:
             return None, []
         return branch.enter(given.tokens, context), branch.modulations(features)
 
+    def _pattern(self, given: BranchInput | None, sparsity: float | None) -> SparsePattern | None:
+        share = self.config.sparsity if sparsity is None else sparsity
+        if given is None or not (share or self.config.coarse_gate):
+            return None
+        if given.grid is None:
+            raise ValueError("sparse attention needs the grid of the video tokens, got None")
+        dense = SparsePattern(grid=given.grid, top_k=1)
+        return SparsePattern(grid=given.grid, top_k=kept_cubes(dense.num_cubes, share))
+
     def _look(
-        self, given: BranchInput, context: Context, visible: Bool[Tensor, "b n"] | None
+        self,
+        given: BranchInput,
+        context: Context,
+        visible: Bool[Tensor, "b n"] | None,
+        pattern: SparsePattern | None,
     ) -> Surroundings:
         config = self.config
         units = given.positions.float() * given.positions.new_tensor(
@@ -280,6 +320,7 @@ class MMDiT(nn.Module):
             joint_keys=key_mask(joint),
             token_keys=key_mask(given.attendable),
             text_keys=key_mask(visible),
+            pattern=pattern,
         )
 
     def _check(self, inputs: Joint[BranchInput | None], context: Context) -> None:
@@ -292,6 +333,8 @@ class MMDiT(nn.Module):
         ):
             if given is None:
                 continue
+            if not num_channels:
+                raise ValueError(f"this network has no {name} branch, got tokens for it")
             got = (given.tokens.shape[-1], given.positions.shape[-1])
             if got != (num_channels, num_axes):
                 raise ValueError(
@@ -315,6 +358,7 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     head norms (QK)                       1
     modulation weights, biases, tables    0: shift 0, scale 1, gate 0, so a block is the identity
     velocity heads                        0: the first prediction is 0, or that of the skip alone
+    coarse gates                          0: the network starts as the dense one
     heads of truths                       weights 0, biases -4
     ====================================  =====================================================
 
