@@ -54,7 +54,7 @@ TAG = TaggedFile(tag="@a", path="a")
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"resolution": "1080p"}, "makes 64p, got resolution '1080p'"),
+        ({"resolution": "1080p"}, "makes 64p, got resolution '1080p', which needs a refiner"),
         ({"references": (Reference(tag="@a", images=("a",)),)}, "references"),
         ({"grid": TAG}, "storyboard"),
         ({"keyframes": (Keyframe(image="a"),)}, "keyframes without a time"),

@@ -357,7 +357,8 @@ def frame_store(size: tuple[int, int, int, int]) -> UInt8[np.ndarray, "F H W 3"]
     """Room for frames: in memory, or in a temporary file that goes when they go."""
     if np.prod(size) <= STORE_BYTES:
         return np.empty(size, dtype=np.uint8)
-    return np.memmap(tempfile.TemporaryFile(), dtype=np.uint8, mode="w+", shape=size)  # noqa: SIM115 - closed with the array
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype=np.uint8, mode="w+", shape=size)
 
 
 def _grid(shape: ClipShape) -> tuple[int, int, int]:

@@ -239,5 +239,7 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.data:
             raise ValueError("data must name at least one bucket, got none; add a folder of shards")
+        if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):
+            raise ValueError("a refiner's data must be folders of pairs (ShardData)")
         if any(bucket.weight <= 0 for bucket in self.data):
             raise ValueError("every bucket of data must have a positive weight; remove the others")

@@ -28,13 +28,8 @@ from openreels.weights.tensors import read_tensors
 
 
 @runtime_checkable
-class Dataset(Protocol):
-    """Samples of one bucket by row; rows may be added at the end, never change."""
-
-    shape: ClipShape
-    """Shape of every clip."""
-    black: Float[Tensor, "1 c f h w"]
-    """Latents of a black clip of that shape."""
+class Rows(Protocol):
+    """Samples of one size by row; rows may be added at the end, never change."""
 
     def __len__(self) -> int:
         """Rows that can be read."""
@@ -47,6 +42,16 @@ class Dataset(Protocol):
     def refresh(self) -> None:
         """Look for rows that were added."""
         ...
+
+
+@runtime_checkable
+class Dataset(Rows, Protocol):
+    """Samples of one bucket of the base."""
+
+    shape: ClipShape
+    """Shape of every clip."""
+    black: Float[Tensor, "1 c f h w"]
+    """Latents of a black clip of that shape."""
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
         """Read samples in fp32, in the order of ``rows``."""
