@@ -77,9 +77,7 @@ def _rows_in(facts: MediaFacts, target: Target) -> int:
     return min(facts.height, facts.width * target.height // target.width)
 
 
-def _frames_at(
-    path: str, target: Target, size: tuple[int, int] | None
-) -> UInt8[Tensor, "t H W 3"]:
+def _frames_at(path: str, target: Target, size: tuple[int, int] | None) -> UInt8[Tensor, "t H W 3"]:
     limits = ReadLimits(max_decoded_bytes=2**33)
     clip = read_clip(path, fps=target.fps, size=size, limits=limits)
     return torch.from_numpy(np.ascontiguousarray(clip.frames))

@@ -32,9 +32,9 @@ Reading: TypeAlias = Literal["pixels", "latents"]
 """How a low-resolution clip is brought to the target size.
 
 ``latents`` is the paper's: its latents are interpolated. A latent of our autoencoder stands for 8x8
-pixels whatever a pixel is; stretched, it draws the same small pattern several times over. ``pixels``
-interpolates the frames, bicubic in space and linear in time, and encodes them: 10 dB nearer to the
-true clip (``docs/refiner.md``), so it is what the shipped refiner is trained with.
+pixels whatever a pixel is; stretched, it draws the same small pattern several times over.
+``pixels`` interpolates the frames, bicubic in space and linear in time, and encodes them: 10 dB
+nearer to the true clip (``docs/refiner.md``), so it is what the shipped refiner is trained with.
 """
 
 

@@ -35,4 +35,6 @@ class BenchConfig:
             raise ValueError(f"task_count must not be negative, got {self.task_count}")
         unknown = sorted(set(self.tasks) - set(ALL_PARTS))
         if unknown:
-            raise ValueError(f"tasks must be among {', '.join(ALL_PARTS)}, got {', '.join(unknown)}")
+            raise ValueError(
+                f"tasks must be among {', '.join(ALL_PARTS)}, got {', '.join(unknown)}"
+            )

@@ -137,9 +137,7 @@ def views_of(
     )
 
 
-def gains(
-    refined: Float[Tensor, "3 F H W"], views: Views
-) -> dict[str, tuple[float, float, float]]:
+def gains(refined: Float[Tensor, "3 F H W"], views: Views) -> dict[str, tuple[float, float, float]]:
     """PSNR over what costs nothing, in dB: of a refined clip and of the autoencoder alone."""
     floor = psnr_db(views.repeated, views.true)
     found = {

@@ -31,12 +31,14 @@ from openreels.pipelines.refine import (
     REFINE_MODES,
     Prompt,
     Refiner,
-    RefineSettings,
+    Work,
     refine_frames,
 )
 
 STRETCH = 4.25
 """How much finer than its input the last pass may be: 256 to 1088 is one pass, not two."""
+NOTHING = Material()
+"""No pictures."""
 MIN_SIDE_PX = 16
 """Smallest side that is refined."""
 
@@ -141,7 +143,7 @@ def refined(
     request: GenerationRequest,
     prompt: Prompt,
     *,
-    material: Material = Material(),
+    material: Material = NOTHING,
     tell: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Clip, dict[str, Any]]:
     """Take a low-resolution clip to the size of a request.
@@ -175,7 +177,8 @@ def refined(
                 tell("refine", before + min(step, of), total)
 
         low = torch.from_numpy(np.ascontiguousarray(frames))
-        frames = refine_frames(refiner, low, target, held, prompt, seed=request.seed, tell=report)
+        work = Work(target=target, held=held, prompt=prompt, seed=request.seed)
+        frames = refine_frames(refiner, low, work, tell=report)
         done += count
     result = replace(clip, frames=cut_to_side(frames, short), fps=cascade.targets[-1].fps)
     return result, {
@@ -185,9 +188,7 @@ def refined(
     }
 
 
-def cut_to_side(
-    frames: UInt8[np.ndarray, "F H W 3"], short: int
-) -> UInt8[np.ndarray, "F h w 3"]:
+def cut_to_side(frames: UInt8[np.ndarray, "F H W 3"], short: int) -> UInt8[np.ndarray, "F h w 3"]:
     """Cut what was computed beyond the shorter side asked for, half on each side: 1088 to 1080."""
     height, width = frames.shape[1:3]
     over = min(height, width) - short

@@ -139,9 +139,7 @@ def compute_dtype(device: str | torch.device) -> torch.dtype:
     return torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32
 
 
-def check_capable(
-    request: GenerationRequest, can: Capabilities, *, refines: bool = False
-) -> None:
+def check_capable(request: GenerationRequest, can: Capabilities, *, refines: bool = False) -> None:
     """Refuse what the model was not trained for.
 
     Args:

@@ -78,7 +78,6 @@ class Model:
             request = GenerationRequest(prompt=request)
         return generate(self.components, replace(request, **fields), progress=progress)
 
-
     def refine(
         self,
         clip: Clip | str | Path,

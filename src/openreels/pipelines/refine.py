@@ -123,38 +123,42 @@ class Refiner:
         return self.settings.num_steps * len(self.windows(_grid(shape)))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """What one pass is to make."""
+
+    target: Target
+    """Size and rate: as many frames as the low-resolution clip, or one more between every two."""
+    held: Held
+    """What of it is given."""
+    prompt: Prompt
+    """What is seen."""
+    seed: int
+    """Seed of the noise."""
+
+
 def refine_frames(
-    refiner: Refiner,
-    low: UInt8[Tensor, "t h w 3"],
-    target: Target,
-    held: Held,
-    prompt: Prompt,
-    *,
-    seed: int,
-    tell: Tell | None = None,
+    refiner: Refiner, low: UInt8[Tensor, "t h w 3"], work: Work, *, tell: Tell | None = None
 ) -> UInt8[np.ndarray, "F H W 3"]:
     """Refine frames.
 
     Args:
         refiner: Networks and settings.
         low: Low-resolution frames, at least one.
-        target: Size and rate of the result: as many frames as ``low``, or one more between every
-            two.
-        held: What of the result is given.
-        prompt: What is seen.
-        seed: Seed of the noise.
+        work: What is to be made of them.
         tell: Told the steps done.
 
     Returns:
         Frames; those pixels that are known equal the source. In a temporary file if there are very
         many.
     """
+    target = work.target
     factor = 1 if target.num_frames == len(low) else 2
     padded = _padded_low(low, factor)
     shape = target.shape(refined_num_frames(len(padded), factor))
-    whole = _padded_held(held, shape.num_frames)
+    whole = _padded_held(work.held, shape.num_frames)
     given = encode_given(refiner, padded, shape, whole)
-    latents = refine_latents(refiner, given, prompt, fps=shape.fps, seed=seed, tell=tell)
+    latents = refine_latents(refiner, given, work.prompt, fps=shape.fps, seed=work.seed, tell=tell)
     frames = frame_store((target.num_frames, target.height, target.width, 3))
     start = 0
     for piece in decoded_pieces(refiner.video_vae, latents, whole):
@@ -377,4 +381,3 @@ def _padded_held(held: Held, num_frames: int) -> Held:
         return held
     index = torch.arange(num_frames).clamp(max=len(held.source) - 1)
     return replace(held, source=held.source[index], known=held.known[index])
-

@@ -49,5 +49,5 @@ def _spans(side: int, size: int, overlap: int) -> list[range]:
         )
     if side <= size:
         return [range(side)]
-    starts = list(range(0, side - size, size - overlap)) + [side - size]
+    starts = [*range(0, side - size, size - overlap), side - size]
     return [range(start, start + size) for start in starts]

@@ -53,9 +53,7 @@ class _Frames:
     """Which shot each frame is of."""
 
 
-def _frames(
-    scene: Scene, shape: ClipShape, device: str | torch.device, first: int = 0
-) -> _Frames:
+def _frames(scene: Scene, shape: ClipShape, device: str | torch.device, first: int = 0) -> _Frames:
     times = torch.arange(first, first + shape.num_frames, dtype=torch.float64) / shape.fps
     look, placed = view(scene, times), pose(scene, times)
     x, y = axes(shape, device)
@@ -310,8 +308,8 @@ def render_video(
 ) -> Pixels:
     """Render scenes to frames.
 
-    Frame ``j`` shows the scene at ``(first + j) / fps`` seconds. The visible stage keeps its short side, so
-    a shape of another ratio than the scene's shows more or less of it at the ends.
+    Frame ``j`` shows the scene at ``(first + j) / fps`` seconds. The visible stage keeps its short
+    side, so a shape of another ratio than the scene's shows more or less of it at the ends.
 
     Args:
         scenes: At least one scene.

@@ -76,7 +76,7 @@ class PrecomputeConfig:
     """Scenes a file: what an interruption can cost."""
     batch_size: int = 16
     """Scenes rendered and encoded at once; changes nothing in the result beyond rounding."""
-    codecs: CodecPaths = CodecPaths()
+    codecs: CodecPaths = field(default_factory=CodecPaths)
     """Autoencoders; the prompt encoder is not used here."""
     products: Products = "auto"
     """Precision of the video encoder's products. ``auto`` is bf16 where the processor has
@@ -207,7 +207,7 @@ class TrainConfig:
     of them what has its names and shapes."""
     refiner: RefinerConfig | None = None
     """How a refiner is trained; ``data`` are folders of pairs then. None is the base."""
-    codecs: CodecPaths = CodecPaths()
+    codecs: CodecPaths = field(default_factory=CodecPaths)
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()
     """Tasks and dropout."""

@@ -35,9 +35,7 @@ class Crops:
     """Channel M."""
 
 
-def crop_pairs(
-    pairs: Pairs, config: RefinerConfig, patch: int, source: torch.Generator
-) -> Crops:
+def crop_pairs(pairs: Pairs, config: RefinerConfig, patch: int, source: torch.Generator) -> Crops:
     """Cut a part out of every pair and draw what of it is given.
 
     Args:
@@ -56,9 +54,7 @@ def crop_pairs(
     for row in range(pairs.video.shape[0]):
         starts = [
             _below((full - part) // step + 1, source) * step
-            for full, part, step in zip(
-                pairs.video.shape[2:], size, (1, patch, patch), strict=True
-            )
+            for full, part, step in zip(pairs.video.shape[2:], size, (1, patch, patch), strict=True)
         ]
         box = tuple(slice(s, s + n) for s, n in zip(starts, size, strict=True))
         video, given = pairs.video[row][:, *box], pairs.given[row][:, *box]

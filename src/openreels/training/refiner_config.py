@@ -4,7 +4,7 @@ Not given by the paper: data, crops, degradations. The paper's refiner starts fr
 and trains all weights with flow matching.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR
 from openreels.core.products import Products
@@ -34,7 +34,7 @@ class RefinerPairsConfig:
     """Number of scenes."""
     shard_size: int = 64
     """Scenes a file."""
-    codecs: CodecPaths = CodecPaths()
+    codecs: CodecPaths = field(default_factory=CodecPaths)
     """Autoencoders; only that of video is used."""
     products: Products = "auto"
     """Precision of the encoder's products, as in ``PrecomputeConfig``."""

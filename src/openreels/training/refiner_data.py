@@ -70,9 +70,7 @@ class Pairs:
     """What they show."""
 
 
-def damaged(
-    low: Pixels, damage: Damage, codec: VideoVAE, source: torch.Generator
-) -> Pixels:
+def damaged(low: Pixels, damage: Damage, codec: VideoVAE, source: torch.Generator) -> Pixels:
     """Spoil a low-resolution clip as the clips are spoilt that will be refined.
 
     Args:

@@ -228,7 +228,9 @@ class MMDiT(nn.Module):
             told = self._tell(video, audio)
         velocity = Joint(
             None if video is None else self.video.head(video.tokens, features),
-            None if audio is None or self.audio is None else self.audio.head(audio.tokens, features),
+            None
+            if audio is None or self.audio is None
+            else self.audio.head(audio.tokens, features),
         )
         return (self._with_skip(velocity, inputs, sigma) if self.config.skip else velocity), told
 
