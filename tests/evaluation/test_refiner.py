@@ -76,6 +76,7 @@ def test_a_refined_clip_keeps_its_sound_and_is_measured(cascade):
     assert "gain over repeated frames dB" in figures
 
 
+@pytest.mark.weights
 def test_the_bench_has_a_part_for_it(cascade, tmp_path):
     config = BenchConfig(tasks=("refine",), task_count=1, duration_s=0.25, mode="fast")
     rows = run_bench(cascade, tmp_path, config)["rows"]
