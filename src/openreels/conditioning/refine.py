@@ -47,7 +47,9 @@ class Held:
     known: Bool[Tensor, "F H W"] | None = None
     """True where ``source`` is returned."""
     stills: tuple[tuple[int, UInt8[Tensor, "H W 3"]], ...] = ()
-    """Pictures that the clip passes through, by latent frame: keyframes."""
+    """Pictures that the clip passes through, by latent frame: keyframes that were given."""
+    latents: tuple[tuple[int, Float[Tensor, "1 c 1 h w"]], ...] = ()
+    """Latents that the base made at the size of the result, by latent frame: its keyframes."""
 
 
 def refined_num_frames(num_frames: int, factor: int = TIME_FACTOR) -> int:

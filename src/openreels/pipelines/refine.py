@@ -212,6 +212,10 @@ def encode_given(
         latents[:, :, index : index + 1] = still_latent(vae, picture, index)
         known[:, index] = True
         imposed[:, index] = False
+    for index, keyframe in held.latents:
+        free = ~known[:, index]
+        latents[:, :, index] = torch.where(free, keyframe[:, :, 0].to(device), latents[:, :, index])
+        known[:, index] = True
     return Given(latents=latents, known=known, imposed=imposed)
 
 

@@ -167,7 +167,7 @@ def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
     buckets: list[Bucket] = []
     for data in config.data:
         dataset: Rows
-        if config.refiner is not None:
+        if config.refiner is not None and isinstance(data, ShardData):
             dataset = PairsDataset(out / data.folder)
             _check_codecs(data.folder, {"video_vae": dataset.fingerprint}, wanted)
         elif isinstance(data, ShardData):

@@ -193,10 +193,12 @@ class MMDiT(nn.Module):
         features = self.sigma_embedding(sigma) + self._pool(context, context_mask)
         visible = None if bool(context_mask.all()) else context_mask
         pattern = self._pattern(inputs.video, sparsity)
-        patterns = Joint(pattern, None)
-        around = inputs.zip(
-            patterns,
-            lambda one, which: None if one is None else self._look(one, context, visible, which),
+        around = inputs.map(
+            lambda one: (
+                None
+                if one is None
+                else self._look(one, context, visible, pattern if one is inputs.video else None)
+            )
         )
         video, video_ada = self._enter(self.video, inputs.video, context, features)
         audio, audio_ada = self._enter(self.audio, inputs.audio, context, features)
