@@ -191,39 +191,53 @@ def refiner_data() -> tuple[Part, ...]:
     return PAIRS
 
 
-def refiner() -> tuple[Part, ...]:
-    """The shipped refiner from the base's weights: its pairs, then crops, then whole pictures.
+def refiner_crops() -> tuple[Part, ...]:
+    """First stage of the shipped refiner: crops of 17 frames of 128 pixels, from the base.
 
-    Crops of 17 frames of 128 pixels are 320 tokens, so that two CPU cores see many of them; the
-    second part has the length at which sparse attention leaves something out. Not given by the
-    paper: all of it, but that the refiner starts as the base and all weights are trained.
+    They are 320 tokens, so that two CPU cores see many of them. Not given by the paper: all of it,
+    but that the refiner starts as the base and all weights are trained.
     """
-    crops = TrainConfig(
-        name="refiner_crops",
-        model=replace(presets.refiner(), sparsity=0.0),
-        init="shipped",
-        data=(
-            ShardData(folder=PAIRS[0].folder, weight=0.8),
-            *(ShardData(folder=part.folder, weight=0.1) for part in PAIRS[1:]),
+    return (
+        TrainConfig(
+            name="refiner_crops",
+            model=replace(presets.refiner(), sparsity=0.0),
+            init="shipped",
+            data=(
+                ShardData(folder=PAIRS[0].folder, weight=0.8),
+                *(ShardData(folder=part.folder, weight=0.1) for part in PAIRS[1:]),
+            ),
+            refiner=RefinerConfig(),
+            # Few steps begin at noise level 1, where one sees the mean of what may be there.
+            sigma=NoiseLevelConfig(kind="uniform", shift=2.0),
+            optim=OptimConfig(lr=2e-3, warmup_steps=100),
+            batch_size=16,
+            steps=6000,
         ),
-        refiner=RefinerConfig(),
-        # The first of few steps is at noise level 1, where one sees the mean of what may be there.
-        sigma=NoiseLevelConfig(kind="uniform", shift=2.0),
-        optim=OptimConfig(lr=2e-3, warmup_steps=100),
-        batch_size=16,
-        steps=20_000,
     )
-    whole = replace(
-        crops,
-        name="refiner",
-        model=presets.refiner(),
-        init="refiner_crops/mmdit.safetensors",
-        refiner=RefinerConfig(crop=(9, 32, 56)),
-        optim=replace(crops.optim, lr=5e-4, anneal_fraction=0.5),
-        batch_size=2,
-        steps=4000,
+
+
+def refiner_whole() -> tuple[Part, ...]:
+    """Second stage of the shipped refiner: whole pictures of 33 frames, with sparse attention."""
+    (crops,) = refiner_crops()
+    if not isinstance(crops, TrainConfig):
+        raise TypeError("refiner_crops must be one training run")
+    return (
+        replace(
+            crops,
+            name="refiner",
+            model=presets.refiner(),
+            init="refiner_crops/mmdit.safetensors",
+            refiner=RefinerConfig(crop=(9, 32, 56)),
+            optim=replace(crops.optim, lr=5e-4, anneal_fraction=0.5),
+            batch_size=2,
+            steps=600,
+        ),
     )
-    return (*PAIRS, crops, whole)
+
+
+def refiner() -> tuple[Part, ...]:
+    """The shipped refiner: its pairs, then both stages; some hours on two cores."""
+    return refiner_data() + refiner_crops() + refiner_whole()
 
 
 def video_vae() -> tuple[Part, ...]:
@@ -249,6 +263,8 @@ RECIPES: dict[str, Recipe] = {
     "stage": stage,
     "refiner": refiner,
     "refiner_data": refiner_data,
+    "refiner_crops": refiner_crops,
+    "refiner_whole": refiner_whole,
     "stage_data_pictures": stage_data_pictures,
     "stage_pictures": stage_pictures,
     "stage_data_short": stage_data_short,
