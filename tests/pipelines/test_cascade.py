@@ -13,6 +13,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.pipelines import refine as refine_module
 from openreels.pipelines.cascade import cut_to_side, plan_cascade, refine_clip, refiner_of
 from openreels.pipelines.generate import generate
+from openreels.pipelines.model import Model, read_low
 
 
 @pytest.fixture(scope="session")
@@ -153,6 +154,17 @@ def test_clips_that_cannot_be_refined_are_refused(cascade, size, rule):
     clip = Clip(frames=np.zeros((*size, 3), dtype=np.uint8), fps=16)
     with pytest.raises(ValueError, match=rule):
         refine_clip(cascade, clip, _request())
+
+
+def test_python_refines_a_file_or_a_clip(cascade, source, tmp_path):
+    path = read_clip(source, fps=16, size=(32, 32)).save(tmp_path / "low.mp4")
+    model = Model(cascade)
+    from_file = model.refine(path, "a ball", mode="fast", seed=2)
+    from_clip = model.refine(read_low(path), "a ball", mode="fast", seed=2)
+    assert from_file.frames.shape == (39, 256, 256, 3)
+    assert np.array_equal(from_file.frames, from_clip.frames)
+    with pytest.raises(ValueError, match="smaller than the result"):
+        model.refine(source)
 
 
 def test_a_model_without_a_refiner_says_so(components):
