@@ -110,7 +110,7 @@ def test_negative_indices_are_times_before_the_clip():
     ("call", "message"),
     [
         (lambda: shapes.size_for("2:1", 64), "aspect_ratio must be one of"),
-        (lambda: shapes.size_for("1:1", 60), "short_side must be a positive multiple of 16"),
+        (lambda: shapes.size_for("1:1", 12), "short_side must be at least 16, got 12"),
         (lambda: shapes.frames_of_seconds(0), "duration_s must be positive"),
         (lambda: shapes.frames_of_latents(0), "at least 1"),
         (lambda: shapes.frames_in_latent(-1), "at least 0"),

@@ -54,7 +54,7 @@ def test_a_cpu_computes_in_fp32():
 
 def test_a_size_that_the_model_does_not_make_is_refused():
     request = GenerationRequest(prompt="a", resolution="1080p")
-    with pytest.raises(ValueError, match="makes 64p, got resolution '1080p'"):
+    with pytest.raises(ValueError, match="makes 64p, got resolution '1080p', which needs a ref"):
         check_capable(request, Capabilities())
     check_capable(request, Capabilities(resolutions=("64p", "1080p")))
     check_capable(GenerationRequest(prompt="a", edit="a"), Capabilities())

@@ -4,7 +4,7 @@ from openreels.core.config import from_dict, to_dict
 from openreels.models.video_vae import presets as video_presets
 from openreels.training.batch import patch_of
 from openreels.training.config import PrecomputeConfig, ShardData, TrainConfig
-from openreels.training.recipes import LONG, PICTURES, RECIPES, SHORT
+from openreels.training.recipes import LONG, PAIRS, PICTURES, RECIPES, SHORT
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -16,8 +16,8 @@ def test_recipes_are_whole_configs_that_fit_the_autoencoder(name):
 
 
 def test_every_bucket_that_is_trained_is_precomputed():
-    folders = {part.folder: part for part in (PICTURES, *SHORT, *LONG)}
-    assert len(folders) == 1 + len(SHORT) + len(LONG)
+    folders = {part.folder: part for part in (PICTURES, *SHORT, *LONG, *PAIRS)}
+    assert len(folders) == 1 + len(SHORT) + len(LONG) + len(PAIRS)
     for name in ("schedule_data", "ablation_data"):
         folders |= {part.folder: part for part in RECIPES[name]()}
     for recipe in RECIPES.values():

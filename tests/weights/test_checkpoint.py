@@ -41,7 +41,7 @@ def registered(monkeypatch):
 
 def make(**changes):
     torch.manual_seed(0)
-    network = LinearNet(LinearConfig(**({"width": 3} | changes)))
+    network = LinearNet(LinearConfig(**{"width": 3} | changes))
     network.count.fill_(7)
     return network
 

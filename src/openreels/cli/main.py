@@ -12,6 +12,7 @@ from openreels.cli.bench import bench
 from openreels.cli.generate import generate
 from openreels.cli.inspect import inspect
 from openreels.cli.plan import plan
+from openreels.cli.refine import refine
 from openreels.cli.stage import stage_app
 from openreels.cli.train import train
 from openreels.core.errors import MissingExtraError
@@ -27,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command()(generate)
+app.command()(refine)
 app.add_typer(stage_app, name="stage")
 app.command()(plan)
 app.command()(bench)

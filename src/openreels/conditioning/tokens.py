@@ -108,6 +108,7 @@ def video_branch(
     clip = BranchInput(
         tokens=tokens,
         positions=positions.to(noisy.device).expand(noisy.shape[0], -1, -1),
+        grid=(frames, rows // patch, columns // patch),
     )
     if references is None:
         return clip
@@ -134,6 +135,8 @@ def _prepended(before: BranchInput, clip: BranchInput) -> BranchInput:
         positions=torch.cat([before.positions, clip.positions], 1),
         attendable=torch.nn.functional.pad(shown, (0, count), value=True),
         tags=torch.nn.functional.pad(tags, (0, count)),
+        grid=clip.grid,
+        grid_start=before.tokens.shape[1],
     )
 
 

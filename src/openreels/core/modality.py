@@ -1,6 +1,6 @@
 """What the transformer sees of one modality: tokens and where they are on the clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -21,3 +21,32 @@ class BranchInput:
     tags: Int[Tensor, "b n"] | None = None
     """0 for a token of the clip, ``k >= 1`` for a token of reference ``k``; None means that there
     are no references. A reference carries no noise: its noise level is 0 whatever the clip's is."""
+    grid: tuple[int, int, int] | None = None
+    """Frames, rows and columns of the clip in tokens, in that order. Sparse attention needs it;
+    whatever stands before or after (references, keyframes) stays dense."""
+    grid_start: int = 0
+    """Tokens before those of the grid: references."""
+
+    def turned(self, by: int) -> "BranchInput":
+        """The same branch with its first tokens at the end; positions, masks and tags go along.
+
+        Args:
+            by: Tokens that are moved, in [0, ``grid_start``].
+
+        Returns:
+            A branch whose grid starts ``by`` tokens earlier.
+        """
+        if not by:
+            return self
+
+        def move(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values.roll(-by, 1)
+
+        return replace(
+            self,
+            tokens=self.tokens.roll(-by, 1),
+            positions=self.positions.roll(-by, 1),
+            attendable=move(self.attendable),
+            tags=move(self.tags),
+            grid_start=self.grid_start - by,
+        )

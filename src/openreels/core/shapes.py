@@ -189,16 +189,17 @@ def size_for(aspect_ratio: str, short_side: int) -> tuple[int, int]:
 
     Args:
         aspect_ratio: One of ``ASPECT_RATIOS``, width to height.
-        short_side: Shorter side in pixels; a multiple of 16. 64 gives 64x64, 80x64 and 112x64.
+        short_side: Shorter side in pixels, at least 16. 64 gives 64x64, 80x64 and 112x64; 1080 is
+            computed as 1088.
 
     Returns:
         ``(height, width)`` in pixels; the long side to the nearest multiple of 16.
 
     Raises:
-        ValueError: If the ratio is unknown or the side is not a positive multiple of 16.
+        ValueError: If the ratio is unknown or the side is below 16.
     """
-    if short_side < 16 or short_side % 16:
-        raise ValueError(f"short_side must be a positive multiple of 16, got {short_side}")
+    if short_side < 16:
+        raise ValueError(f"short_side must be at least 16, got {short_side}")
     return coded_size(aspect_ratio, short_side)
 
 

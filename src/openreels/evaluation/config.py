@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 PARTS = ("text", "first", "last", "first_last", "extend", "inpaint")
 """The parts of the bench: the prompt suite and the tasks of the mask interface."""
+ALL_PARTS = (*PARTS, "refine")
+"""These, and the refiner, which a model need not have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +33,8 @@ class BenchConfig:
             raise ValueError(f"count must be at least 2, got {self.count}")
         if self.task_count < 0:
             raise ValueError(f"task_count must not be negative, got {self.task_count}")
-        unknown = sorted(set(self.tasks) - set(PARTS))
+        unknown = sorted(set(self.tasks) - set(ALL_PARTS))
         if unknown:
-            raise ValueError(f"tasks must be among {', '.join(PARTS)}, got {', '.join(unknown)}")
+            raise ValueError(
+                f"tasks must be among {', '.join(ALL_PARTS)}, got {', '.join(unknown)}"
+            )

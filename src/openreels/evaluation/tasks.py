@@ -16,6 +16,7 @@ from openreels.core.request import GenerationRequest
 from openreels.evaluation.clips import PlayedClip, Progress, tensors_of, true_clip
 from openreels.evaluation.config import BenchConfig
 from openreels.evaluation.metrics import masked_psnr_db, psnr_db
+from openreels.evaluation.refiner import refiner_figures
 from openreels.media.clip import Clip, frames_of, read_clip
 from openreels.media.image import write_image
 from openreels.pipelines.components import Components
@@ -164,12 +165,24 @@ def _inpaint(
     }
 
 
+def _refine(
+    components: Components,
+    scene: Scene,
+    prompt: str,  # noqa: ARG001 - one signature for every part
+    folder: Path,  # noqa: ARG001 - one signature for every part
+    config: BenchConfig,
+) -> tuple[Clip, Figures]:
+    """Refine the true low-resolution clip."""
+    return refiner_figures(components, scene, config.duration_s, mode=config.mode)
+
+
 _PARTS: dict[str, Callable[..., tuple[Clip, Figures]]] = {
     "first": partial(_frames, ends=("first",)),
     "last": partial(_frames, ends=("last",)),
     "first_last": partial(_frames, ends=("first", "last")),
     "extend": _extend,
     "inpaint": _inpaint,
+    "refine": _refine,
 }
 
 

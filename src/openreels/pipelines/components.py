@@ -19,6 +19,8 @@ from openreels.weights.checkpoint import load_network
 
 SHIPPED = "stage"
 """Name of the model inside the package."""
+REFINER_FILE = "refiner.safetensors"
+"""Weights of the refiner in a model's folder; a model need not have one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +43,8 @@ class Components:
     """Waveform to latents and back."""
     text_encoder: PromptEncoder
     """Prompts to context."""
+    refiner: MMDiT | None = None
+    """Low resolution to high, at twice the rate; None where the model has none."""
     name: str = SHIPPED
     """Preset or folder that it came from."""
     can: Capabilities = Capabilities()
@@ -55,6 +59,8 @@ class Components:
                 f"the transformer and the video autoencoder must share their latent channels, got "
                 f"{channels} and {self.video_vae.config.latent_channels}; load a matching pair"
             )
+        if self.refiner is not None:
+            _check_refiner(self.refiner, self.mmdit, channels)
 
     @property
     def patch(self) -> int:
@@ -72,7 +78,8 @@ class Components:
 
         Args:
             model: ``stage``, the one inside the package, or a folder that holds
-                ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``.
+                ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
+                may hold ``refiner.safetensors``.
             device: Where they go.
 
         Returns:
@@ -93,15 +100,31 @@ class Components:
         audio_vae = load_network(folder / "audio_vae.safetensors", device, kind=AudioVAE)
         prompts = load_network(folder / "text_encoder.safetensors", device, kind=PromptEncoder)
         mmdit = load_network(folder / "mmdit.safetensors", device, kind=MMDiT)
+        refiner = None
+        if (folder / REFINER_FILE).exists():
+            refiner = load_network(folder / REFINER_FILE, device, kind=MMDiT)
+            refiner = refiner.requires_grad_(False).to(compute_dtype(device))
         for network in (video_vae, audio_vae, prompts, mmdit):
             network.requires_grad_(False)
         return Components(
             mmdit=mmdit.to(compute_dtype(device)),
+            refiner=refiner,
             video_vae=video_vae,
             audio_vae=audio_vae,
             text_encoder=prompts,
             enhancer=StageEnhancer(),
             name=str(model),
+        )
+
+
+def _check_refiner(refiner: MMDiT, base: MMDiT, channels: int) -> None:
+    config = refiner.config
+    found = (config.video_out // config.patch**2, config.context_width)
+    wanted = (channels, base.config.context_width)
+    if found != wanted:
+        raise ValueError(
+            "the refiner must have the latent channels and the prompt width of the base, "
+            f"{wanted[0]} and {wanted[1]}, got {found[0]} and {found[1]}; load a matching pair"
         )
 
 
@@ -111,20 +134,22 @@ def compute_dtype(device: str | torch.device) -> torch.dtype:
     return torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported() else torch.float32
 
 
-def check_capable(request: GenerationRequest, can: Capabilities) -> None:
+def check_capable(request: GenerationRequest, can: Capabilities, *, refines: bool = False) -> None:
     """Refuse what the model was not trained for.
 
     Args:
         request: A valid request.
         can: What the model can do.
+        refines: Whether it has a refiner, which makes every larger size.
 
     Raises:
         ValueError: One sentence with what was asked, what the model can do and what to leave out.
     """
-    if request.resolution not in can.resolutions:
+    if request.resolution not in can.resolutions and request.refine and not refines:
         raise ValueError(
             f"this model makes {', '.join(can.resolutions)}, got resolution "
-            f"{request.resolution!r}; choose one of these"
+            f"{request.resolution!r}, which needs a refiner; choose one of these, or leave the "
+            "refiner out (--no-refine) and have the base make it as well as it can"
         )
 
 

@@ -1,6 +1,7 @@
 """Conditions to latents: the guided denoiser of the joint transformer, and the loop around it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from einops import repeat
@@ -105,7 +106,8 @@ def guided_denoiser(
         shown = branch.attendable
         if shown is not None and branch.tags is not None:
             shown = torch.cat([shown, shown & (branch.tags == 0)])[:rows]
-        return BranchInput(
+        return replace(
+            branch,
             tokens=repeat(branch.tokens.to(dtype), "1 n p -> r n p", r=rows),
             positions=repeat(branch.positions, "1 n a -> r n a", r=rows),
             attendable=shown,

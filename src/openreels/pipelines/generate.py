@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,10 +12,17 @@ from einops import rearrange
 from openreels.conditioning.build import build
 from openreels.conditioning.conditions import Conditions
 from openreels.conditioning.material import gather
-from openreels.core.request import GenerationRequest, validate
+from openreels.core.request import RESOLUTIONS, GenerationRequest, validate
 from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.diffusion.solvers import Sample
 from openreels.media.clip import Clip, frames_of
+from openreels.pipelines.cascade import (
+    base_resolution,
+    cut_to_side,
+    prompt_of,
+    refined,
+    refiner_of,
+)
 from openreels.pipelines.components import Components, check_capable, untrained
 from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
@@ -24,8 +31,8 @@ from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.pipelines.sound import assemble_sound
 
 ProgressCallback = Callable[[str, int, int], None]
-"""Told the stage (``enhance``, ``read``, ``encode``, ``denoise``, ``decode``), units done and units
-in all."""
+"""Told the stage (``enhance``, ``read``, ``encode``, ``denoise``, ``decode``, ``refine``), units
+done and units in all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,15 +88,17 @@ def generate(
         ValueError: If a rule of the request is broken, or the model was not trained for it.
         MediaError: If a file of the request cannot be read.
     """
-    check_capable(validate(request), components.can)
+    check_capable(validate(request), components.can, refines=components.refiner is not None)
     sampling, stages = sampling_of(request), _Stages(progress)
     asked, (request, told) = request.prompt, _enhance(components, request, stages)
+    low = replace(request, resolution=base_resolution(components, request))
+    facts: dict[str, Any] = {"refined": False, "notes": []}
     with torch.inference_mode():
         with stages.measure("read"):
-            material = gather(request)
+            material = gather(low)
         with stages.measure("encode"):
             conditions = build(
-                request,
+                low,
                 components,
                 material,
                 num_tags=components.mmdit.config.num_tags,
@@ -105,11 +114,29 @@ def generate(
             )
         with stages.measure("decode"):
             clip = assemble(components, conditions, latents)
+        if low.resolution != request.resolution and clip.num_frames:
+            with stages.measure("refine"):
+                # What is changed by instruction gives a result none of its own pixels.
+                changed = conditions.task.source == "reference"
+                clip, facts = refined(
+                    refiner_of(components, request),
+                    clip,
+                    replace(request, edit=None) if changed else request,
+                    prompt_of(conditions),
+                    material=material,
+                    tell=stages.tell,
+                )
+        if clip.frames is not None:
+            clip = replace(clip, frames=cut_to_side(clip.frames, RESOLUTIONS[request.resolution]))
     metadata = _metadata(components, request, conditions, sampling, clip)
     metadata |= {
         "prompt": asked,
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
-        "notes": [*told, *conditions.notes, *untrained(conditions, components.mmdit)],
+        "notes": [
+            *(*told, *conditions.notes),
+            *(*untrained(conditions, components.mmdit), *facts.pop("notes")),
+        ],
+        **facts,
         "stages_s": stages.seconds,
     }
     return Result(clip=clip, metadata=metadata)
@@ -186,6 +213,6 @@ def _metadata(
         "num_frames": clip.num_frames,
         "width": None if clip.frames is None else clip.frames.shape[2],
         "height": None if clip.frames is None else clip.frames.shape[1],
-        "fps": None if clip.frames is None else conditions.shape.fps,
+        "fps": None if clip.frames is None else int(clip.fps),
         "sample_rate_hz": None if silent else SAMPLE_RATE_HZ,
     }

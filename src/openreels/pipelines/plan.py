@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from openreels.conditioning.keyframes import KEYFRAME_EVERY_S
+from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR
 from openreels.core.config import from_dict
 from openreels.core.errors import CheckpointError
 from openreels.core.joint import Joint
@@ -35,15 +37,8 @@ from openreels.pipelines.plan_records import Plan, PlannedModel, PlanOptions, St
 from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.weights.checkpoint import read_network_header
 
-SPACE_FACTOR = 4
-"""How much finer the refiner's pixels are. Not given by the paper: the low resolution."""
-TIME_FACTOR = 2
-"""How many more frames the refiner makes: 16 to 32 a second."""
 MIN_BASE_SIDE_PX = 64
 """Shorter side below which a base makes no pictures, so that there is no cascade; ours."""
-KEYFRAME_EVERY_S = 2.0
-"""Seconds between high-resolution keyframes. Not given by the paper: how many there are; ours, 8 in
-15 s."""
 LARGE_TEXT_TOKENS = 512
 """Prompt tokens of the large presets: what the text encoder of Wan is filled up to. Not given by
 the paper: its encoder; the product takes prompts of up to 1280 tokens."""

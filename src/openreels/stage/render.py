@@ -224,17 +224,22 @@ def _render(frames: Frames) -> Tensor:
 
 
 def render_video(
-    scenes: Sequence[Scene], shape: ClipShape, device: str | torch.device = "cpu"
+    scenes: Sequence[Scene],
+    shape: ClipShape,
+    device: str | torch.device = "cpu",
+    *,
+    first: int = 0,
 ) -> Pixels:
     """Render scenes to frames.
 
-    Frame ``j`` shows the scene at ``j / fps`` seconds. The visible stage keeps its short side, so
-    a shape of another ratio than the scene's shows more or less of it at the ends.
+    Frame ``j`` shows the scene at ``(first + j) / fps`` seconds. The visible stage keeps its short
+    side, so a shape of another ratio than the scene's shows more or less of it at the ends.
 
     Args:
         scenes: At least one scene.
         shape: Size and frame rate of every clip.
         device: Where to render.
+        first: Frames of the scenes that are left out at the start.
 
     Returns:
         Pixels in [-1, 1].
@@ -244,7 +249,8 @@ def render_video(
     """
     if not scenes:
         raise ValueError("scenes must hold at least one scene, got none")
-    return torch.stack([_render(frames_of(scene, shape, device)) for scene in scenes])
+    times = torch.arange(first, first + shape.num_frames, dtype=torch.float64) / shape.fps
+    return torch.stack([_render(frames_of(scene, shape, device, times)) for scene in scenes])
 
 
 def render_masks(

@@ -7,7 +7,7 @@ import torch
 
 from openreels.core.errors import CheckpointError
 from openreels.core.seeding import generator
-from openreels.training.dataset import Dataset
+from openreels.training.dataset import Dataset, Rows
 from openreels.training.precompute import LatentBatch
 
 WINDOW_BATCHES = 8
@@ -18,7 +18,7 @@ WINDOW_BATCHES = 8
 class Bucket:
     """One data set and how it is used."""
 
-    dataset: Dataset
+    dataset: Rows
     """Samples of one shape."""
     weight: float
     """Share of the steps, relative to the other buckets."""
@@ -65,8 +65,11 @@ class BucketSampler:
         return int(torch.multinomial(weights, 1, generator=generator(self._seed, "bucket", step)))
 
     def take(self, index: int, count: int) -> LatentBatch:
-        """Read the next samples of a bucket and move its cursor."""
-        return self.buckets[index].dataset.read(self.next_rows(index, count))
+        """Read the next samples of a bucket of the base and move its cursor."""
+        dataset = self.buckets[index].dataset
+        if not isinstance(dataset, Dataset):
+            raise TypeError("only a bucket of the base is read this way")
+        return dataset.read(self.next_rows(index, count))
 
     def next_rows(self, index: int, count: int) -> list[int]:
         """Name the next rows of a bucket and move its cursor.

@@ -14,6 +14,8 @@ from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.stage.reference_tasks import TASKS as LESSONS
 from openreels.stage.world import WorldSettings
+from openreels.training.codecs import CodecPaths
+from openreels.training.refiner_config import RefinerConfig
 
 DEFAULT_MIX: tuple[tuple[str, float], ...] = (
     ("t2av", 0.65),
@@ -37,22 +39,6 @@ its stage 3."""
 def _check_share(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must lie in [0, 1], got {value:g}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CodecPaths:
-    """The frozen networks around the transformer.
-
-    Each is a weights file, ``shipped`` for the weights inside the package, or ``random:PRESET`` for
-    untrained ones of a preset, for tests and timings.
-    """
-
-    video_vae: str = "shipped"
-    """The video autoencoder."""
-    audio_vae: str = "shipped"
-    """The audio autoencoder."""
-    text_encoder: str = "shipped"
-    """The prompt encoder."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +78,7 @@ class PrecomputeConfig:
     """Scenes a file: what an interruption can cost."""
     batch_size: int = 16
     """Scenes rendered and encoded at once; changes nothing in the result beyond rounding."""
-    codecs: CodecPaths = CodecPaths()
+    codecs: CodecPaths = field(default_factory=CodecPaths)
     """Autoencoders; the prompt encoder is not used here."""
     lessons: tuple[tuple[str, float], ...] = ()
     """Tasks of ``stage.reference_tasks`` and their shares: the bucket holds examples of these with
@@ -237,12 +223,14 @@ class TrainConfig:
     init: str | None = None
     """Weights to start from: a file (a relative path is taken from the run's folder), or
     ``shipped``; None for new ones. They must have the same config, but may have no names of
-    references (``num_tags``)."""
+    references (``num_tags``); a refiner takes of them what has its names and shapes."""
     init_audio: str | None = None
     """Weights whose audio branch takes the place of that of ``init``, as the paper's joint phase
     begins from two branches that were trained apart. Not given by the paper: what is shared, here
     the noise embedding, the summary of the prompt and the names, stays that of ``init``."""
-    codecs: CodecPaths = CodecPaths()
+    refiner: RefinerConfig | None = None
+    """How a refiner is trained; ``data`` are folders of pairs then. None is the base."""
+    codecs: CodecPaths = field(default_factory=CodecPaths)
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()
     """Tasks and dropout."""
@@ -274,7 +262,11 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.init_audio is not None and self.init is None:
             raise ValueError("init_audio needs init, whose audio branch it replaces; give both")
+        if self.init_audio is not None and not self.model.has_audio:
+            raise ValueError("init_audio needs a model with an audio branch; leave it out")
         if not self.data:
             raise ValueError("data must name at least one bucket, got none; add a folder of shards")
+        if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):
+            raise ValueError("a refiner's data must be folders of pairs (ShardData)")
         if any(bucket.weight <= 0 for bucket in self.data):
             raise ValueError("every bucket of data must have a positive weight; remove the others")

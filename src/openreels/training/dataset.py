@@ -30,15 +30,8 @@ from openreels.weights.tensors import read_tensors
 
 
 @runtime_checkable
-class Dataset(Protocol):
-    """Samples of one bucket by row; rows may be added at the end, never change."""
-
-    shape: ClipShape
-    """Shape of every clip."""
-    black: Float[Tensor, "1 c f h w"]
-    """Latents of a black clip of that shape."""
-    has_lessons: bool
-    """Whether samples bring tasks of their own, with references and sources."""
+class Rows(Protocol):
+    """Samples of one size by row; rows may be added at the end, never change."""
 
     def __len__(self) -> int:
         """Rows that can be read."""
@@ -51,6 +44,18 @@ class Dataset(Protocol):
     def refresh(self) -> None:
         """Look for rows that were added."""
         ...
+
+
+@runtime_checkable
+class Dataset(Rows, Protocol):
+    """Samples of one bucket of the base."""
+
+    shape: ClipShape
+    """Shape of every clip."""
+    black: Float[Tensor, "1 c f h w"]
+    """Latents of a black clip of that shape."""
+    has_lessons: bool
+    """Whether samples bring tasks of their own, with references and sources."""
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
         """Read samples in fp32, in the order of ``rows``."""

@@ -14,17 +14,20 @@ from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
+from openreels.nn.cubes import ramped_sparsity
 from openreels.training.batch import BatchMaker, TaskDraw, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
 from openreels.training.config import ShardData, StageData, TrainConfig
-from openreels.training.dataset import Dataset, ShardDataset, StageDataset
+from openreels.training.dataset import Dataset, Rows, ShardDataset, StageDataset
 from openreels.training.ema import WeightAverage
 from openreels.training.encoders import load_encoders
 from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
 from openreels.training.networks import fingerprints, load_frozen, weights_path
 from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
+from openreels.training.refiner_batch import RefinerBatchMaker
+from openreels.training.refiner_data import PairsDataset
 from openreels.training.step import training_step
 from openreels.weights.checkpoint import load_network, save_network
 
@@ -113,15 +116,22 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
     if config.init is not None:
         start = load_network(out / weights_path("mmdit", config.init), kind=MMDiT)
         grown = replace(start.config, num_tags=config.model.num_tags)
-        if grown != config.model or start.config.num_tags not in (0, config.model.num_tags):
+        if config.refiner is not None:
+            start_from(network, start)
+        elif grown != config.model or start.config.num_tags not in {0, config.model.num_tags}:
             raise CheckpointError(
                 f"init must have the config of the run, but for num_tags where it has none, got "
                 f"{start.config} in {config.init}; set the run's model to it"
             )
-        # Names of references are new to weights without them: they keep their initial values.
-        network.load_state_dict(network.state_dict() | start.state_dict())
-    if config.init_audio is not None:
+        else:
+            # Names of references are new to weights without them: they keep their initial values.
+            network.load_state_dict(network.state_dict() | start.state_dict())
+    if config.init_audio is not None and network.audio is not None:
         heard = load_network(out / weights_path("mmdit", config.init_audio), kind=MMDiT)
+        if heard.audio is None:
+            raise CheckpointError(
+                f"init_audio must have an audio branch, got none in {config.init_audio}"
+            )
         network.audio.load_state_dict(heard.audio.state_dict())
     network.train()
     return TrainState(
@@ -130,6 +140,28 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         averages=tuple(WeightAverage(network, decay) for decay in config.optim.ema_decays),
         sampler=BucketSampler(open_buckets(config, out), config.seed),
     )
+
+
+def start_from(network: nn.Module, start: nn.Module) -> int:
+    """Copy what two networks have in common: a refiner starts as the base (sec. 4.5).
+
+    Args:
+        network: Receives the weights whose name and shape the other has too.
+        start: Where they come from.
+
+    Returns:
+        Numbers that were copied.
+    """
+    own, theirs = network.state_dict(), start.state_dict()
+    shared = {
+        name: value
+        for name, value in theirs.items()
+        if name in own and own[name].shape == value.shape
+    }
+    network.load_state_dict(own | shared)
+    count = sum(value.numel() for value in shared.values())
+    logger.info("%d of %d weights start as the base's", count, sum(v.numel() for v in own.values()))
+    return count
 
 
 def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
@@ -144,8 +176,11 @@ def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
     wanted = fingerprints(config.codecs) if has_shards else {}
     buckets: list[Bucket] = []
     for data in config.data:
-        dataset: Dataset
-        if isinstance(data, ShardData):
+        dataset: Rows
+        if config.refiner is not None and isinstance(data, ShardData):
+            dataset = PairsDataset(out / data.folder)
+            _check_codecs(data.folder, {"video_vae": dataset.fingerprint}, wanted)
+        elif isinstance(data, ShardData):
             dataset = ShardDataset(out / data.folder)
             _check_codecs(data.folder, dataset.fingerprints, wanted)
         else:
@@ -175,7 +210,13 @@ class _Run:
         self.folder = folder
         self.maker = BatchMaker(config=config, encode_text=prompts.encode_text, conditioner=prompts)
         self.meter = Meter()
+        self.refiner = None
+        if config.refiner is not None:
+            self.refiner = RefinerBatchMaker(
+                config=config, refiner=config.refiner, encode_text=prompts.encode_text
+            )
         self.bf16 = takes_bf16(config.products)
+        self.progress = 0.0
 
     def loop(
         self,
@@ -203,6 +244,7 @@ class _Run:
             ):
                 annealing = True
                 save_state(self.folder / BEFORE_ANNEAL_FILE, state, config)
+            self.progress = min(1.0, progress)
             rate = learning_rate(config.optim, state.step, progress)
             self.update(self.next_batch(), rate)
             now = time.monotonic()
@@ -225,6 +267,11 @@ class _Run:
         config, step, sampler = self.config, self.state.step, self.state.sampler
         index = sampler.choose(step)
         bucket = sampler.buckets[index]
+        if self.refiner is not None and isinstance(bucket.dataset, PairsDataset):
+            pairs = bucket.dataset.read(sampler.next_rows(index, bucket.batch_size))
+            return self.refiner.make(pairs, fps=bucket.dataset.fps, step=step)
+        if not isinstance(bucket.dataset, Dataset):
+            raise TypeError("a bucket of the base must have shapes and black latents")
         source = generator(config.seed, "tasks", step)
         began = time.perf_counter()
         if bucket.dataset.has_lessons:
@@ -251,7 +298,11 @@ class _Run:
         set_learning_rate(state.optimizer, rate)
         state.optimizer.zero_grad(set_to_none=True)
         loss = training_step(
-            state.network, batch, bf16=self.bf16, truth_weight=self.config.truth_weight
+            state.network,
+            batch,
+            bf16=self.bf16,
+            truth_weight=self.config.truth_weight,
+            sparsity=self.sparsity,
         )
         loss.total.backward()
         norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.clip_norm, foreach=True)
@@ -266,6 +317,14 @@ class _Run:
         self.meter.add("gradient_norm", float(norm))
         self.meter.add("samples", float(len(batch.tasks)))
         state.step += 1
+
+    @property
+    def sparsity(self) -> float | None:
+        """Share of cubes left out at this point of the run: a refiner's rises to its config's."""
+        model, refiner = self.config.model, self.config.refiner
+        if refiner is None or not model.sparsity:
+            return None
+        return ramped_sparsity(self.progress, target=model.sparsity, ramp=refiner.ramp)
 
     def write_log(
         self, log: RunLog, rate: float, report: Callable[[int, dict[str, float]], None] | None

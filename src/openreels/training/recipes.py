@@ -30,6 +30,7 @@ from openreels.training.config import (
     TaskConfig,
     TrainConfig,
 )
+from openreels.training.refiner_config import RefinerConfig, RefinerPairsConfig
 from openreels.training.schedule import (
     DATA,
     IMAGE_REFERENCES,
@@ -38,7 +39,7 @@ from openreels.training.schedule import (
     VIDEO_REFERENCES,
 )
 
-Part: TypeAlias = PrecomputeConfig | TrainConfig | Companion
+Part: TypeAlias = PrecomputeConfig | RefinerPairsConfig | TrainConfig | Companion
 Recipe: TypeAlias = Callable[[], tuple[Part, ...]]
 
 UNTRAINED = CodecPaths(video_vae="random:tiny", audio_vae="random:tiny", text_encoder="random:tiny")
@@ -182,6 +183,74 @@ def stage() -> tuple[Part, ...]:
     return stage_data_pictures() + stage_pictures() + stage_data_short() + stage_short()
 
 
+def _pairs(folder: str, aspect_ratio: str, count: int, start: int) -> RefinerPairsConfig:
+    return RefinerPairsConfig(
+        folder=f"data/{folder}", aspect_ratio=aspect_ratio, count=count, start=start
+    )
+
+
+PAIRS = (
+    _pairs("pairs-1x1", "1:1", 2048, 0),
+    _pairs("pairs-16x9", "16:9", 256, 2048),
+    _pairs("pairs-9x16", "9:16", 256, 2304),
+)
+"""A second of scenes at 256 pixels and 32 fps, with its low-resolution twin; 600 kB a pair."""
+
+
+def refiner_data() -> tuple[Part, ...]:
+    """Pairs for ``refiner``."""
+    return PAIRS
+
+
+def refiner_crops() -> tuple[Part, ...]:
+    """First stage of the shipped refiner: crops of 17 frames of 128 pixels, from the base.
+
+    They are 320 tokens, so that two CPU cores see many of them. Not given by the paper: all of it,
+    but that the refiner starts as the base and all weights are trained.
+    """
+    return (
+        TrainConfig(
+            name="refiner_crops",
+            model=replace(presets.refiner(), sparsity=0.0),
+            init="shipped",
+            data=(
+                ShardData(folder=PAIRS[0].folder, weight=0.8),
+                *(ShardData(folder=part.folder, weight=0.1) for part in PAIRS[1:]),
+            ),
+            refiner=RefinerConfig(),
+            # Few steps begin at noise level 1, where one sees the mean of what may be there.
+            sigma=NoiseLevelConfig(kind="uniform", shift=2.0),
+            optim=OptimConfig(lr=2e-3, warmup_steps=100),
+            batch_size=16,
+            steps=6000,
+        ),
+    )
+
+
+def refiner_whole() -> tuple[Part, ...]:
+    """Second stage of the shipped refiner: whole pictures of 33 frames, with sparse attention."""
+    (crops,) = refiner_crops()
+    if not isinstance(crops, TrainConfig):
+        raise TypeError("refiner_crops must be one training run")
+    return (
+        replace(
+            crops,
+            name="refiner",
+            model=presets.refiner(),
+            init="refiner_crops/mmdit.safetensors",
+            refiner=RefinerConfig(crop=(9, 32, 56)),
+            optim=replace(crops.optim, lr=5e-4, anneal_fraction=0.5),
+            batch_size=2,
+            steps=600,
+        ),
+    )
+
+
+def refiner() -> tuple[Part, ...]:
+    """The shipped refiner: its pairs, then both stages; some hours on two cores."""
+    return refiner_data() + refiner_crops() + refiner_whole()
+
+
 def video_vae() -> tuple[Part, ...]:
     """The shipped video autoencoder: both halves, then the decoder alone."""
     return (VideoVAEPart(),)
@@ -223,6 +292,10 @@ RECIPES: dict[str, Recipe] = {
     "text_encoder": text_encoder,
     "tiny": tiny,
     "stage": stage,
+    "refiner": refiner,
+    "refiner_data": refiner_data,
+    "refiner_crops": refiner_crops,
+    "refiner_whole": refiner_whole,
     "stage_data_pictures": stage_data_pictures,
     "stage_pictures": stage_pictures,
     "stage_data_short": stage_data_short,

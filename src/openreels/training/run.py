@@ -20,6 +20,8 @@ from openreels.training.config import PrecomputeConfig, TrainConfig
 from openreels.training.loop import Limits, train
 from openreels.training.precompute import precompute
 from openreels.training.recipes import RECIPES, Part
+from openreels.training.refiner_config import RefinerPairsConfig
+from openreels.training.refiner_data import precompute_pairs
 
 logger = logging.getLogger(__name__)
 
@@ -153,12 +155,14 @@ def _run_part(
     report: Callable[[Progress], None] | None,
 ) -> bool:
     left, over, asked = questions
-    if isinstance(part, PrecomputeConfig):
+    if isinstance(part, PrecomputeConfig | RefinerPairsConfig):
 
         def shards(done: int, total: int) -> None:
             if report is not None:
                 report(Progress(part=part.folder, done=done, total=total, values={}))
 
+        if isinstance(part, RefinerPairsConfig):
+            return precompute_pairs(part, out, report=shards, stop=over)
         return precompute(part, out, report=shards, stop=over)
 
     if not isinstance(part, TrainConfig):

@@ -28,7 +28,12 @@ class StepLoss:
 
 
 def training_step(
-    network: MMDiT, batch: TrainingBatch, *, bf16: bool = False, truth_weight: float = 0.0
+    network: MMDiT,
+    batch: TrainingBatch,
+    *,
+    bf16: bool = False,
+    truth_weight: float = 0.0,
+    sparsity: float | None = None,
 ) -> StepLoss:
     """Predict the velocity and measure the error.
 
@@ -40,13 +45,15 @@ def training_step(
         batch: Noisy tokens, targets, prompts, noise levels.
         bf16: Whether matrix products take bfloat16 factors; sums, norms and the error are fp32.
         truth_weight: Weight of what the tokens tell of the truth, in each branch. Ours.
+        sparsity: Share of cubes that video attention leaves out; None is the network's own.
 
     Returns:
         The loss, with gradients.
     """
     with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
         velocity, told = network.with_truths(
-            batch.inputs, batch.context, batch.context_mask, batch.sigma, batch.context_tags
+            *(batch.inputs, batch.context, batch.context_mask, batch.sigma, batch.context_tags),
+            sparsity=sparsity,
         )
     velocity = velocity.zip(batch.targets, _clip_alone)
     told = told.zip(batch.truths, _clip_alone)

@@ -5,7 +5,7 @@ import torch
 
 from openreels.core.shapes import AUDIO_TOKENS_PER_S, ClipShape, latent_time_s, token_time_s
 from openreels.models.mmdit.model import MMDiT
-from openreels.models.mmdit.presets import PRESETS, large_5b, stage
+from openreels.models.mmdit.presets import PRESETS, large_5b, refiner, stage
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,16 @@ def test_clock_of_stage_counts_audio_tokens():
 @pytest.mark.parametrize(("name", "patch"), [("tiny", 1), ("stage", 2), ("5b", 2), ("14b", 2)])
 def test_patches_follow_from_the_channels(name, patch):
     assert PRESETS[name]().patch == patch
+
+
+def test_the_refiner_is_a_video_branch_of_the_width_of_the_base():
+    with torch.device("meta"):
+        network, base = MMDiT(refiner()), MMDiT(stage())
+    assert sum(parameter.numel() for parameter in network.parameters()) == 4_659_072
+    assert network.audio is None
+    shapes = {name: value.shape for name, value in base.state_dict().items()}
+    # Ends follow the patch, the table of modulations the depth.
+    other = ("video.token_in", "video.head.out", "video.modulation.table")
+    for name, value in network.state_dict().items():
+        if name in shapes and not name.startswith(other):
+            assert value.shape == shapes[name], name

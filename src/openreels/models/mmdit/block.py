@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.attention import CrossAttention, SelfProjection, attend
+from openreels.nn.cubes import SparsePattern
 from openreels.nn.mlp import MLP
 from openreels.nn.modulation import AdaLN, add_gated, modulate
 from openreels.nn.norm import layer_norm
 from openreels.nn.rope import rotate
+from openreels.nn.sparse_attention import CoarseGate, sparse_attend
 
 NUM_SUBLAYERS = 4
 """Self-attention, text, partner, feed-forward: the order of modulations of a branch."""
@@ -34,6 +36,8 @@ class Surroundings:
     """What the other branch may see; None means all."""
     text_keys: Bool[Tensor, "b 1 1 t"] | None
     """What text cross-attention may see; None means all."""
+    pattern: SparsePattern | None = None
+    """Which cubes of the branch's own tokens self-attention reads; None is dense attention."""
 
 
 class Hidden(NamedTuple):
@@ -67,14 +71,17 @@ class Block(nn.Module):
     of eq. 3, and the normalised copy is there already.
     """
 
-    def __init__(self, config: MMDiTConfig, *, dual: bool) -> None:
+    def __init__(self, config: MMDiTConfig, *, dual: bool, gated: bool = False) -> None:
         super().__init__()
         self.modality = Stream(config)
         self.text = Stream(config) if dual else None
         self.text_attention = (
             CrossAttention(config.width, config.num_heads) if config.text_cross_attention else None
         )
-        self.partner_attention = CrossAttention(config.width, config.num_heads)
+        self.partner_attention = (
+            CrossAttention(config.width, config.num_heads) if config.has_audio else None
+        )
+        self.coarse_gate = CoarseGate(config.width, config.num_heads) if gated else None
 
     def read_text(
         self, hidden: Hidden, around: Surroundings, *, ada: list[AdaLN], text_ada: list[AdaLN]
@@ -97,6 +104,8 @@ class Block(nn.Module):
         ada: AdaLN,
     ) -> Hidden:
         """Attend from this branch's tokens to the other's on the one clock (eq. 5)."""
+        if self.partner_attention is None:
+            return hidden
         own, other = arounds
         update = self.partner_attention(
             modulate(layer_norm(hidden.tokens), ada),
@@ -129,7 +138,14 @@ class Block(nn.Module):
             pairs = zip(self.modality.attention(tokens), self.text.attention(text), strict=True)
             query, key, value = (torch.cat(pair, dim=1) for pair in pairs)
         query, key = rotate(query, around.rotary), rotate(key, around.rotary)
-        mixed = attend(query, key, value, around.joint_keys)
+        if around.pattern is None:
+            mixed = attend(query, key, value, around.joint_keys)
+        else:
+            grid = tokens[:, : around.pattern.num_tokens]
+            gate = None if self.coarse_gate is None else self.coarse_gate(grid)
+            mixed = sparse_attend(
+                *(query, key, value, around.pattern), gate=gate, attendable=around.joint_keys
+            )
         if self.text is None:
             token_update, text_update = self.modality.attention.out(mixed).split(lengths, 1)
             return token_update, text_update

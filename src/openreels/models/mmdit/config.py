@@ -31,7 +31,7 @@ class MMDiTConfig:
     video_out: int
     """Channels of a video velocity token, ``patch * patch * c``."""
     audio_channels: int
-    """Channels of an audio token, in and out."""
+    """Channels of an audio token, in and out; 0 for a network without an audio branch."""
     context_width: int
     """Channels of a prompt token."""
     rope_widths: tuple[int, int, int]
@@ -71,6 +71,15 @@ class MMDiTConfig:
     clock, for ablations."""
     channel_concat: bool = True
     """Whether the network sees the channels I and M of eq. 7; ablations put zeros there."""
+    sparsity: float = 0.0
+    """Share of the cubes of 4x4x4 video tokens that the attention from video to video leaves out,
+    in [0, 1); 0 is dense. Text and audio stay dense. A forward may ask for another share."""
+    coarse_gate: bool = False
+    """Whether video blocks add the attention between the means of cubes through a gate, as VSA
+    does; the gate starts at zero."""
+    residual: float = 0.0
+    """Standard deviation by which what is missing from the latents I is divided, where that, and
+    not the clip itself, is what noise becomes: a refiner. 0 is the clip itself. Ours."""
 
     def __post_init__(self) -> None:
         if self.width % self.num_heads:
@@ -97,6 +106,16 @@ class MMDiTConfig:
             raise ValueError(
                 f"truth_block must lie in [0, {self.depth}], the blocks, got {self.truth_block}"
             )
+        if self.audio_channels < 0 or (self.audio_channels == 0 and self.audio_truths):
+            raise ValueError(
+                "audio_channels must not be negative, and without any there are no audio_truths, "
+                f"got {self.audio_channels} and {self.audio_truths}"
+            )
+        if not 0 <= self.sparsity < 1 or self.residual < 0:
+            raise ValueError(
+                "sparsity must lie in [0, 1) and residual must not be negative, "
+                f"got {self.sparsity} and {self.residual}"
+            )
         if self.time_scale <= 0 or min(self.time_theta, self.space_theta) < 1:
             raise ValueError(
                 f"time_scale must be positive and thetas at least 1, got {self.time_scale}, "
@@ -112,6 +131,11 @@ class MMDiTConfig:
     def patch(self) -> int:
         """Latent cells a side of one video token: ``patch^2 (2c + 1)`` in, ``patch^2 c`` out."""
         return isqrt(self.video_in - 2 * self.video_out)
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether there is an audio branch."""
+        return self.audio_channels > 0
 
     @property
     def depth(self) -> int:

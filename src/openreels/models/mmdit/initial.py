@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-ZERO_INITIALISED = {"modulation", "text_modulation", "head", "truth"}
+ZERO_INITIALISED = {"modulation", "text_modulation", "head", "truth", "coarse_gate"}
 """Modules whose weights start at zero, wherever they stand."""
 TAG_STD = 0.5
 """Spread of the vectors that name references, beside tokens of about unit variance."""
@@ -24,6 +24,7 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     head norms (QK)                       1
     modulation weights, biases, tables    0: shift 0, scale 1, gate 0, so a block is the identity
     velocity heads                        0: the first prediction is 0, or that of the skip alone
+    coarse gates                          0: the network starts as the dense one
     heads of truths                       weights 0, biases -4
     table of references                   normal, standard deviation 1/2: tags differ from the start
     ====================================  =====================================================

@@ -1,7 +1,5 @@
 """The twin MMDiT of SkyReels-V4 (arXiv 2602.21818, sec. 3.1)."""
 
-from typing import cast
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -9,75 +7,16 @@ from torch import Tensor, nn
 from openreels.core.arrays import Context, ContextMask, PerSample
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
-from openreels.models.mmdit.block import (
-    NUM_SUBLAYERS,
-    NUM_TEXT_SUBLAYERS,
-    Block,
-    Hidden,
-    Surroundings,
-)
+from openreels.models.mmdit.block import Hidden, Surroundings
+from openreels.models.mmdit.branch import Branch
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.models.mmdit.initial import initialise
 from openreels.nn.attention import key_mask
+from openreels.nn.cubes import SparsePattern, kept_cubes
 from openreels.nn.embedding import SigmaEmbedding
-from openreels.nn.modulation import AdaLN, Modulation, modulate, with_clean
+from openreels.nn.modulation import AdaLN, with_clean
 from openreels.nn.norm import layer_norm
 from openreels.nn.rope import rotary_table
-
-
-class Head(nn.Module):
-    """Tokens to velocities, after a last adaLN."""
-
-    def __init__(self, width: int, num_channels: int) -> None:
-        super().__init__()
-        self.modulation = nn.Linear(width, 2 * width)
-        self.out = nn.Linear(width, num_channels)
-
-    def forward(
-        self, tokens: Float[Tensor, "b n w"], features: Float[Tensor, "b w"]
-    ) -> Float[Tensor, "b n p"]:
-        """Normalise, modulate and project."""
-        shift, scale = self.modulation(features).unsqueeze(1).chunk(2, dim=-1)
-        return self.out(modulate(layer_norm(tokens), AdaLN(shift, 1 + scale, scale)))
-
-
-class Branch(nn.Module):
-    """Everything that one modality owns."""
-
-    def __init__(self, config: MMDiTConfig, *, num_in: int, num_out: int, num_truths: int) -> None:
-        super().__init__()
-        width, kind = config.width, config.modulation
-        self.token_in = nn.Linear(num_in, width)
-        self.context_in = nn.Linear(config.context_width, width)
-        self.modulation = Modulation(
-            width, num_blocks=config.depth, num_sublayers=NUM_SUBLAYERS, kind=kind
-        )
-        self.text_modulation = Modulation(
-            width, num_blocks=config.num_dual, num_sublayers=NUM_TEXT_SUBLAYERS, kind=kind
-        )
-        self.blocks = nn.ModuleList([
-            Block(config, dual=index < config.num_dual) for index in range(config.depth)
-        ])
-        self.head = Head(width, num_out)
-        self.truth = nn.Linear(width, num_truths) if num_truths else None
-
-    def enter(self, tokens: Float[Tensor, "b m p"], context: Context) -> Hidden:
-        """Bring tokens and prompt to the width of the branch."""
-        return Hidden(self.token_in(tokens), self.context_in(layer_norm(context)))
-
-    def tell(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b n k"] | None:
-        """Read off tokens on their way what is true of them, as logits."""
-        return None if self.truth is None else self.truth(layer_norm(tokens))
-
-    def block(self, index: int) -> Block:
-        """Return one block, by its place."""
-        return cast(Block, self.blocks[index])
-
-    def modulations(self, features: Float[Tensor, "b w"]) -> list[tuple[list[AdaLN], list[AdaLN]]]:
-        """Modulations of tokens and text by block; single blocks share theirs with the text."""
-        tokens = self.modulation(features)
-        text = self.text_modulation(features)
-        return list(zip(tokens, text + tokens[len(text) :], strict=True))
 
 
 class MMDiT(nn.Module):
@@ -86,7 +25,7 @@ class MMDiT(nn.Module):
     Twin branches run the same blocks side by side. In every block each branch attends over its
     tokens and its copy of the prompt, reads the prompt again, then audio reads video and video
     reads the audio that just did (eq. 5). A branch whose input is None is not run, and neither is
-    the reading of it.
+    the reading of it; with ``config.audio_channels`` of 0 there is no audio branch at all.
 
     Not given by the paper: the prompt enters each branch through a parameter-free layer norm and a
     linear layer; the noise embedding is shared by the branches, and the mean of the prompt is added
@@ -117,13 +56,16 @@ class MMDiT(nn.Module):
             num_in=config.video_in,
             num_out=config.video_out,
             num_truths=config.video_truths,
+            gated=config.coarse_gate,
         )
-        self.audio = Branch(
-            config,
-            num_in=config.audio_channels,
-            num_out=config.audio_channels,
-            num_truths=config.audio_truths,
-        )
+        self.audio = None
+        if config.has_audio:
+            self.audio = Branch(
+                config,
+                num_in=config.audio_channels,
+                num_out=config.audio_channels,
+                num_truths=config.audio_truths,
+            )
         self.tag_table = (
             nn.Parameter(torch.zeros(config.num_tags, config.width)) if config.num_tags else None
         )
@@ -136,6 +78,8 @@ class MMDiT(nn.Module):
         context_mask: ContextMask,
         sigma: PerSample,
         context_tags: Int[Tensor, "b n"] | None = None,
+        *,
+        sparsity: float | None = None,
     ) -> Joint[Float[Tensor, "b n p"] | None]:
         """Predict velocities, a token for a token.
 
@@ -146,6 +90,8 @@ class MMDiT(nn.Module):
             sigma: Noise level in [0, 1] of each sample, the same for both branches (eq. 6).
             context_tags: Number of the reference that a prompt token belongs to; 0 is none, as is
                 None for all.
+            sparsity: Share of the video cubes that the attention from video to video leaves out,
+                in [0, 1); None is the config's.
 
         Returns:
             Velocity (noise - clean) of every token, ``video_out`` and ``audio_channels`` wide;
@@ -153,9 +99,13 @@ class MMDiT(nn.Module):
             a reference is undefined.
 
         Raises:
-            ValueError: If both branches are absent or a token has the wrong width.
+            ValueError: If both branches are absent, a token has the wrong width, or sparse
+                attention is asked for without a grid.
         """
-        return self.with_truths(inputs, context, context_mask, sigma, context_tags)[0]
+        out = self.with_truths(
+            inputs, context, context_mask, sigma, context_tags, sparsity=sparsity
+        )
+        return out[0]
 
     def with_truths(
         self,
@@ -164,6 +114,8 @@ class MMDiT(nn.Module):
         context_mask: ContextMask,
         sigma: PerSample,
         context_tags: Int[Tensor, "b n"] | None = None,
+        *,
+        sparsity: float | None = None,
     ) -> tuple[Joint[Float[Tensor, "b n p"] | None], Joint[Float[Tensor, "b n k"] | None]]:
         """Predict velocities, and tell half-way what is true of the tokens.
 
@@ -173,56 +125,85 @@ class MMDiT(nn.Module):
             context_mask: True where a prompt token may be attended.
             sigma: Noise levels.
             context_tags: Numbers of references of the prompt tokens.
+            sparsity: Share of cubes left out.
 
         Returns:
             The velocities, and logits of the truths of every token; None for an absent branch or
             where the network tells nothing.
         """
         self._check(inputs, context)
+        pattern = self._pattern(inputs.video, sparsity)
+        before = 0 if pattern is None or inputs.video is None else inputs.video.grid_start
+        if before and inputs.video is not None:
+            # Sparse attention takes the grid first; order means nothing to everything else.
+            inputs = Joint(inputs.video.turned(before), inputs.audio)
         prompt = self._pool(context, context_mask)
         features = self.sigma_embedding(sigma) + prompt
         visible = None if bool(context_mask.all()) else context_mask
-        around = inputs.map(lambda one: None if one is None else self._look(one, context, visible))
+        around = inputs.map(
+            lambda one: (
+                None
+                if one is None
+                else self._look(one, context, visible, pattern if one is inputs.video else None)
+            )
+        )
         still = self.sigma_embedding(torch.zeros_like(sigma)) + prompt
         prompt_in = (context, None if context_tags is None else self._tag_vectors(context_tags))
         video, video_ada = self._enter(self.video, inputs.video, prompt_in, (features, still))
         audio, audio_ada = self._enter(self.audio, inputs.audio, prompt_in, (features, still))
+        states, told = self._blocks(Joint(video, audio), around, Joint(video_ada, audio_ada))
+        velocity = Joint(
+            None if states.video is None else self.video.head(states.video.tokens, features),
+            None
+            if states.audio is None or self.audio is None
+            else self.audio.head(states.audio.tokens, features),
+        )
+        if self.config.skip:
+            velocity = self._with_skip(velocity, inputs, sigma)
+        return _turned_back(velocity, before), _turned_back(told, before)
 
+    def _blocks(
+        self,
+        states: Joint[Hidden | None],
+        around: Joint[Surroundings | None],
+        modulations: Joint[list[tuple[list[AdaLN], list[AdaLN]]]],
+    ) -> tuple[Joint[Hidden | None], Joint[Tensor | None]]:
+        """Run the blocks of both branches; return the last states and what the tokens told."""
+        video, audio = states.video, states.audio
+        seen, heard = around.video, around.audio
         told: Joint[Tensor | None] = Joint(None, None)
         for index in range(self.config.depth):
             if index == self.config.truth_block:
                 told = self._tell(video, audio)
-            see, hear = self.video.block(index), self.audio.block(index)
+            see = self.video.block(index)
+            hear = see if self.audio is None else self.audio.block(index)
+            if video is not None and seen is not None:
+                ada, text_ada = modulations.video[index]
+                video = see.read_text(video, seen, ada=ada, text_ada=text_ada)
+            if audio is not None and heard is not None:
+                ada, text_ada = modulations.audio[index]
+                audio = hear.read_text(audio, heard, ada=ada, text_ada=text_ada)
+            if video is not None and seen is not None and audio is not None and heard is not None:
+                old, ada = audio, modulations.audio[index][0]
+                audio = hear.read_partner(audio, video, (heard, seen), ada[2])
+                partner = audio if self.config.video_reads == "updated" else old
+                ada = modulations.video[index][0]
+                video = see.read_partner(video, partner, (seen, heard), ada[2])
             if video is not None:
-                ada, text_ada = video_ada[index]
-                video = see.read_text(video, around.video, ada=ada, text_ada=text_ada)
-            if audio is not None:
-                ada, text_ada = audio_ada[index]
-                audio = hear.read_text(audio, around.audio, ada=ada, text_ada=text_ada)
-            if video is not None and audio is not None:
-                both, old = (around.audio, around.video), audio
-                audio = hear.read_partner(audio, video, both, audio_ada[index][0][2])
-                heard = audio if self.config.video_reads == "updated" else old
-                video = see.read_partner(video, heard, both[::-1], video_ada[index][0][2])
-            if video is not None:
-                ada, text_ada = video_ada[index]
+                ada, text_ada = modulations.video[index]
                 video = see.think(video, ada=ada, text_ada=text_ada)
             if audio is not None:
-                ada, text_ada = audio_ada[index]
+                ada, text_ada = modulations.audio[index]
                 audio = hear.think(audio, ada=ada, text_ada=text_ada)
 
         if self.config.truth_block == self.config.depth:
             told = self._tell(video, audio)
-        velocity = Joint(
-            None if video is None else self.video.head(video.tokens, features),
-            None if audio is None else self.audio.head(audio.tokens, features),
-        )
-        return (self._with_skip(velocity, inputs, sigma) if self.config.skip else velocity), told
+        return Joint(video, audio), told
 
     def _tell(self, video: Hidden | None, audio: Hidden | None) -> Joint[Tensor | None]:
         return Joint(
             None if video is None else self.video.tell(video.tokens),
-            None if audio is None else self.audio.tell(audio.tokens),
+            None if audio is None or self.audio is None else self.audio.tell(audio.tokens),
         )
 
     def _with_skip(
@@ -258,12 +239,12 @@ class MMDiT(nn.Module):
 
     def _enter(
         self,
-        branch: Branch,
+        branch: Branch | None,
         given: BranchInput | None,
         prompt: tuple[Context, Float[Tensor, "b n w"] | None],
         features: tuple[Float[Tensor, "b w"], Float[Tensor, "b w"]],
     ) -> tuple[Hidden | None, list[tuple[list[AdaLN], list[AdaLN]]]]:
-        if given is None:
+        if given is None or branch is None:
             return None, []
         context, text_tags = prompt
         seen = given.tokens
@@ -297,8 +278,26 @@ class MMDiT(nn.Module):
         noisy = torch.arange(parts.shape[-1], device=parts.device) < self.config.video_out // cells
         return (parts * noisy).flatten(2)
 
+    def _pattern(self, given: BranchInput | None, sparsity: float | None) -> SparsePattern | None:
+        share = self.config.sparsity if sparsity is None else sparsity
+        if given is None or not (share or self.config.coarse_gate):
+            return None
+        if given.grid is None:
+            raise ValueError("sparse attention needs the grid of the video tokens, got None")
+        dense = SparsePattern(grid=given.grid, top_k=1)
+        if given.grid_start + dense.num_tokens > given.tokens.shape[1]:
+            raise ValueError(
+                f"a grid of {dense.num_tokens} tokens after {given.grid_start} others needs as "
+                f"many, got {given.tokens.shape[1]} video tokens"
+            )
+        return SparsePattern(grid=given.grid, top_k=kept_cubes(dense.num_cubes, share))
+
     def _look(
-        self, given: BranchInput, context: Context, visible: Bool[Tensor, "b n"] | None
+        self,
+        given: BranchInput,
+        context: Context,
+        visible: Bool[Tensor, "b n"] | None,
+        pattern: SparsePattern | None,
     ) -> Surroundings:
         config = self.config
         num_axes = given.positions.shape[-1]
@@ -326,6 +325,7 @@ class MMDiT(nn.Module):
             joint_keys=key_mask(joint),
             token_keys=key_mask(given.attendable),
             text_keys=key_mask(visible),
+            pattern=pattern,
         )
 
     def _check(self, inputs: Joint[BranchInput | None], context: Context) -> None:
@@ -338,6 +338,8 @@ class MMDiT(nn.Module):
         ):
             if given is None:
                 continue
+            if not num_channels:
+                raise ValueError(f"this network has no {name} branch, got tokens for it")
             got = (given.tokens.shape[-1], given.positions.shape[-1])
             if got != (num_channels, num_axes):
                 raise ValueError(
@@ -348,3 +350,10 @@ class MMDiT(nn.Module):
             raise ValueError(
                 f"context must have {config.context_width} channels, got {context.shape[-1]}"
             )
+
+
+def _turned_back(values: Joint[Tensor | None], by: int) -> Joint[Tensor | None]:
+    """Put what stands before the grid of the video back to the start."""
+    if not by or values.video is None:
+        return values
+    return Joint(values.video.roll(by, 1), values.audio)

@@ -1,0 +1,76 @@
+"""One branch of the twin MMDiT: what stands around its blocks, and the blocks."""
+
+from typing import cast
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from openreels.core.arrays import Context
+from openreels.models.mmdit.block import NUM_SUBLAYERS, NUM_TEXT_SUBLAYERS, Block, Hidden
+from openreels.models.mmdit.config import MMDiTConfig
+from openreels.nn.modulation import AdaLN, Modulation, modulate
+from openreels.nn.norm import layer_norm
+
+
+class Head(nn.Module):
+    """Tokens to velocities, after a last adaLN."""
+
+    def __init__(self, width: int, num_channels: int) -> None:
+        super().__init__()
+        self.modulation = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, num_channels)
+
+    def forward(
+        self, tokens: Float[Tensor, "b n w"], features: Float[Tensor, "b w"]
+    ) -> Float[Tensor, "b n p"]:
+        """Normalise, modulate and project."""
+        shift, scale = self.modulation(features).unsqueeze(1).chunk(2, dim=-1)
+        return self.out(modulate(layer_norm(tokens), AdaLN(shift, 1 + scale, scale)))
+
+
+class Branch(nn.Module):
+    """Everything that one modality owns."""
+
+    def __init__(
+        self,
+        config: MMDiTConfig,
+        *,
+        num_in: int,
+        num_out: int,
+        num_truths: int,
+        gated: bool = False,
+    ) -> None:
+        super().__init__()
+        width, kind = config.width, config.modulation
+        self.token_in = nn.Linear(num_in, width)
+        self.context_in = nn.Linear(config.context_width, width)
+        self.modulation = Modulation(
+            width, num_blocks=config.depth, num_sublayers=NUM_SUBLAYERS, kind=kind
+        )
+        self.text_modulation = Modulation(
+            width, num_blocks=config.num_dual, num_sublayers=NUM_TEXT_SUBLAYERS, kind=kind
+        )
+        self.blocks = nn.ModuleList([
+            Block(config, dual=index < config.num_dual, gated=gated)
+            for index in range(config.depth)
+        ])
+        self.head = Head(width, num_out)
+        self.truth = nn.Linear(width, num_truths) if num_truths else None
+
+    def enter(self, tokens: Float[Tensor, "b m p"], context: Context) -> Hidden:
+        """Bring tokens and prompt to the width of the branch."""
+        return Hidden(self.token_in(tokens), self.context_in(layer_norm(context)))
+
+    def tell(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b n k"] | None:
+        """Read off tokens on their way what is true of them, as logits."""
+        return None if self.truth is None else self.truth(layer_norm(tokens))
+
+    def block(self, index: int) -> Block:
+        """Return one block, by its place."""
+        return cast(Block, self.blocks[index])
+
+    def modulations(self, features: Float[Tensor, "b w"]) -> list[tuple[list[AdaLN], list[AdaLN]]]:
+        """Modulations of tokens and text by block; single blocks share theirs with the text."""
+        tokens = self.modulation(features)
+        text = self.text_modulation(features)
+        return list(zip(tokens, text + tokens[len(text) :], strict=True))

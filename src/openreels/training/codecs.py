@@ -1,0 +1,19 @@
+"""Which frozen networks stand around what is trained."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CodecPaths:
+    """The frozen networks around the transformer.
+
+    Each is a weights file, ``shipped`` for the weights inside the package, or ``random:PRESET`` for
+    untrained ones of a preset, for tests and timings.
+    """
+
+    video_vae: str = "shipped"
+    """The video autoencoder."""
+    audio_vae: str = "shipped"
+    """The audio autoencoder."""
+    text_encoder: str = "shipped"
+    """The prompt encoder."""

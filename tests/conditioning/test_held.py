@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from openreels.conditioning.held import Target, held_of
+from openreels.conditioning.material import Material
+from openreels.core.request import GenerationRequest
+from openreels.media.clip import Clip, read_clip
+
+TARGET = Target(num_frames=33, height=64, width=64, fps=32)
+REQUEST = GenerationRequest(prompt="a ball")
+
+
+@pytest.fixture
+def source(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), dtype=np.uint8)
+    return str(Clip(frames=frames, fps=32).save(tmp_path / "source.mp4"))
+
+
+def _picture(value):
+    return torch.full((64, 64, 3), value, dtype=torch.uint8)
+
+
+def test_a_prompt_holds_nothing():
+    held, notes = held_of(REQUEST, Material(), TARGET)
+    assert held.source is held.known is None
+    assert held.stills == notes == ()
+
+
+def test_frames_are_held_up_to_whole_latents():
+    assert TARGET.shape().num_frames == 33
+    assert replace(TARGET, num_frames=34).shape().num_frames == 37
+    assert replace(TARGET, num_frames=1).shape().num_frames == 1
+
+
+def test_a_first_frame_is_its_own_and_later_ones_are_stills():
+    material = Material(
+        first_frame=_picture(10), keyframes=((0.5, _picture(20)),), last_frame=_picture(30)
+    )
+    held, _ = held_of(REQUEST, material, TARGET)
+    assert held.known.flatten(1).all(1).tolist() == [True] + [False] * 32
+    assert torch.equal(held.source[0], _picture(10))
+    assert [index for index, _ in held.stills] == [4, 8]
+    assert [int(image[0, 0, 0]) for _, image in held.stills] == [20, 30]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_clip_lies_at_its_end_of_the_result(source, before):
+    request = replace(REQUEST, extend=source, extend_before=before)
+    held, _ = held_of(request, Material(), TARGET)
+    given = torch.from_numpy(read_clip(source).frames)
+    # Ten frames at 16 a second are nineteen at 32: the last of the twenty is between two of them.
+    some = slice(33 - 19, 33) if before else slice(0, 19)
+    known = held.known.flatten(1)
+    assert known[some].all()
+    assert known.sum() == 19 * 64 * 64
+    assert torch.equal(held.source[some], given[:19])
+
+
+def test_a_smaller_source_holds_nothing_and_this_is_told(source):
+    large = replace(TARGET, height=128, width=128)
+    held, notes = held_of(replace(REQUEST, extend=source), Material(), large)
+    assert held.source is None
+    assert notes == ("the source is smaller than 128x128 and was refined too",)
