@@ -9,7 +9,6 @@ from PIL import Image
 from openreels.conditioning.build import build
 from openreels.conditioning.held import Target
 from openreels.conditioning.material import gather
-from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest, Reference
 from openreels.media.clip import Clip, read_clip
 from openreels.models.mmdit.model import MMDiT
@@ -141,15 +140,13 @@ def test_references_reach_a_refiner_that_knows_their_names(cascade, tmp_path):
         Image.fromarray(picture).save(tmp_path / f"{index}.png")
     given = tuple(
         Reference(tag=f"@{name}", images=(str(tmp_path / f"{index}.png"),))
-        for index, name in enumerate("ab")
+        for index, name in enumerate(("ball", "cube"))
     )
-    request = replace(_request(kind="image", duration_s=None), prompt="@a and @b")
+    request = replace(_request(kind="image", duration_s=None), prompt="@ball and @cube")
     request = replace(request, references=given)
     conditions = build(replace(request, resolution="64p"), cascade, gather(request))
-    prompt, bare = (
-        prompt_of(conditions),
-        prompt_of(replace(conditions, references=Joint(None, None))),
-    )
+    prompt = prompt_of(conditions)
+    bare = replace(prompt, references=None)
     assert sorted(prompt.tags.unique().tolist()) == [0, 3, 4]
     assert prompt.references.tags.tolist() == [[3, 4]]
     named = MMDiT(replace(cascade.refiner.config, num_tags=10))
