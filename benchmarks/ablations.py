@@ -6,9 +6,9 @@
 Latents are made first, then every variant is trained with every seed; each goes on where it was
 stopped, and ``--no-train`` measures what is there. Printed, for scenes that no run saw: the mean
 squared error of the velocity (eq. 6) of video and audio, of the averaged weights, over ten noise
-levels; of clips of the trained length, of five seconds (which shows what the clock is worth), and of
-the pixels made anew in inpainting; mean and standard deviation over the seeds. Every variant sees the
-same noise. ``table.json`` in the folder holds the same numbers.
+levels; of clips of the trained length, of five seconds (which shows what the clock is worth), and
+of the video when a region is inpainted; mean and standard deviation over the seeds. Every variant
+sees the same noise. ``table.json`` in the folder holds the same numbers.
 """
 
 import argparse

@@ -61,6 +61,7 @@ def _counted(config, lengths, rows=1):
 
 
 CONFIGS = {
+    "named": replace(tiny(), num_tags=3, text_cross_attention=False),
     "tiny": tiny(),
     "single": replace(tiny(), num_dual=0, num_single=2),
     "dual, linear": replace(tiny(), num_dual=2, modulation="linear", mlp_width=40),

@@ -123,7 +123,9 @@ def _branch_flops(
     return Flops(
         self_products=depth * products,
         self_projections=depth * (4 * joint * square + gates),
-        text_attention=depth * (2 * joint * square + 4 * own * text * width),
+        text_attention=config.text_cross_attention
+        * depth
+        * (2 * joint * square + 4 * own * text * width),
         partner_attention=depth * partner,
         mlp=depth * 4 * joint * width * config.mlp_width,
         modulation=(rows + text_rows + 2) * square,
@@ -169,19 +171,21 @@ def num_parameters(config: MMDiTConfig, branches: Joint[bool] | None = None) -> 
 
     Args:
         config: Sizes of the network.
-        branches: Which branches there are; None is both. A lone branch has no layers that read the
-            other.
+        branches: Which branches there are; None is those of the config. A lone branch has no layers
+            that read the other.
 
     Returns:
         Parameters.
     """
-    there = Joint(video=True, audio=True) if branches is None else branches
+    there = Joint(video=True, audio=config.has_audio) if branches is None else branches
     width = config.width
     shared = (NUM_SINUSOIDS + 1) * width + (width + 1) * width + (config.context_width + 1) * width
+    shared += config.num_tags * width
     total, together = shared, there.video and there.audio
     if there.video:
         outs = config.video_out + config.video_truths
         total += _branch_parameters(config, config.video_in, outs, together=together)
+        total += config.coarse_gate * config.depth * (width + 1) * width
     if there.audio:
         outs = config.audio_channels + config.audio_truths
         total += _branch_parameters(config, config.audio_channels, outs, together=together)
@@ -192,7 +196,8 @@ def _branch_parameters(config: MMDiTConfig, num_in: int, num_out: int, *, togeth
     width, head, depth = config.width, config.head_width, config.depth
     projections = 4 * (width + 1) * width + 2 * head
     mlp = (width + 1) * config.mlp_width + (config.mlp_width + 1) * width
-    blocks = depth * ((projections + mlp) + projections * (2 if together else 1))
+    crossings = (1 if config.text_cross_attention else 0) + (1 if together else 0)
+    blocks = depth * ((projections + mlp) + projections * crossings)
     blocks += config.num_dual * (projections + mlp)
     rows, text_rows = _modulation_rows(config)
     modulation = (rows + text_rows) * (width + 1) * width

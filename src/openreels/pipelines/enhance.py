@@ -28,16 +28,7 @@ A small blue wooden cube collides with a medium green glass star on a street at 
 pans left."""
 """The task for the shipped model, whose prompt encoder knows the words of the Stage world only."""
 
-_SHOWN = (
-    "first_frame",
-    "last_frame",
-    "keyframes",
-    "extend",
-    "edit",
-    "ref_video",
-    "references",
-    "grid",
-)
+_SHOWN = ("first_frame", "last_frame", "keyframes", "extend", "edit", "ref_video")
 
 
 def enhanced(
@@ -46,8 +37,8 @@ def enhanced(
     """Let an enhancer rewrite the prompt of a request.
 
     Not given by the paper: when not to. A prompt stays as it is if the request says so, and if
-    given frames, references or a given clip show the scene or its things: an enhancer sees none of
-    them and would invent another place, light and look.
+    given frames or a given clip show the scene: an enhancer sees none of them and would invent
+    another place, light and look.
 
     Args:
         request: A valid request.

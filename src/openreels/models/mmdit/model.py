@@ -147,7 +147,9 @@ class MMDiT(nn.Module):
                 else self._look(one, context, visible, pattern if one is inputs.video else None)
             )
         )
-        still = self.sigma_embedding(torch.zeros_like(sigma)) + prompt
+        still = None
+        if any(one is not None and one.tags is not None for one in (inputs.video, inputs.audio)):
+            still = self.sigma_embedding(torch.zeros_like(sigma)) + prompt
         prompt_in = (context, None if context_tags is None else self._tag_vectors(context_tags))
         video, video_ada = self._enter(self.video, inputs.video, prompt_in, (features, still))
         audio, audio_ada = self._enter(self.audio, inputs.audio, prompt_in, (features, still))
@@ -242,7 +244,7 @@ class MMDiT(nn.Module):
         branch: Branch | None,
         given: BranchInput | None,
         prompt: tuple[Context, Float[Tensor, "b n w"] | None],
-        features: tuple[Float[Tensor, "b w"], Float[Tensor, "b w"]],
+        features: tuple[Float[Tensor, "b w"], Float[Tensor, "b w"] | None],
     ) -> tuple[Hidden | None, list[tuple[list[AdaLN], list[AdaLN]]]]:
         if given is None or branch is None:
             return None, []
@@ -252,7 +254,7 @@ class MMDiT(nn.Module):
             seen = self._noisy_alone(seen)
         tokens, text = branch.enter(seen, context)
         ada = branch.modulations(features[0])
-        if given.tags is not None:
+        if given.tags is not None and features[1] is not None:
             where = (given.tags > 0).unsqueeze(-1)
             ada = [
                 ([with_clean(*both, where) for both in zip(own, clean, strict=True)], text)
