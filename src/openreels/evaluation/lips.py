@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from openreels.evaluation.metrics import correlation
@@ -69,18 +69,26 @@ def _distance(image: Float[Tensor, "3 F H W"], colour: tuple[float, float, float
     return (image - torch.tensor(colour).view(3, 1, 1, 1)).norm(dim=0)
 
 
-def lip_sync(opening: Float[Tensor, " F"], fps: float | int, voice: VoiceTrack) -> LipSync:
+def lip_sync(
+    opening: Float[Tensor, " F"],
+    fps: float | int,
+    voice: VoiceTrack,
+    during: Bool[Tensor, " F"] | None = None,
+) -> LipSync:
     """Shift the loudness of a voice against the opening of a mouth until they agree best.
 
     Args:
         opening: One value a frame.
         fps: Frames a second.
         voice: What is heard.
+        during: Frames that count, e.g. those in which the actor speaks; all by default.
 
     Returns:
         The shift, within a quarter of a second to either side, and the agreement at it.
     """
     times = torch.arange(len(opening)) / fps
+    if during is not None:
+        times, opening = times[during], opening[during]
     shifts = torch.arange(-_REACH_S, _REACH_S + _STEP_S / 2, _STEP_S)
     found = [correlation(opening.tolist(), _level_at(voice, times + s).tolist()) for s in shifts]
     good = [(value, float(s)) for value, s in zip(found, shifts, strict=True) if value == value]

@@ -42,13 +42,19 @@ def write_report(path: Path, result: dict[str, object], clips: Sequence[PlayedCl
         "</figcaption></figure>"
         for clip in clips
     )
-    facts = ", ".join(f"{k}: {v}" for k, v in result.items() if k != "rows")
+    aside = ("rows", "examples", "refused")
+    facts = ", ".join(f"{k}: {v}" for k, v in result.items() if k not in aside)
+    refused = result.get("refused")
+    notes = refused.items() if isinstance(refused, dict) else ()
+    told = "".join(f"<li>{html.escape(f'{name}: {said}')}</li>" for name, said in notes)
     page = (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>StageBench</title>"
         f"<style>{_STYLE}</style><h1>StageBench</h1><p>{html.escape(facts)}</p>"
         "<p>Ceiling: true clips through the autoencoders. Floor: clips against the wrong prompt, "
         "and against the sound of another clip. Detector: the instruments on true clips.</p>"
-        f"<table><tr>{head}</tr>{body}</table><h2>Clips</h2><div class='clips'>{shown}</div></html>"
+        f"<table><tr>{head}</tr>{body}</table>"
+        f"{f'<h2>Refused</h2><ul>{told}</ul>' if told else ''}"
+        f"<h2>Clips</h2><div class='clips'>{shown}</div></html>"
     )
     path.write_text(page, encoding="utf-8")
 
