@@ -18,7 +18,9 @@ def bench(
         typer.Option(help="Two bench.json, or two weights (stage, or folders), side by side."),
     ] = None,
     suite: Annotated[str, typer.Option(help="stage, the procedural world.")] = "stage",
-    tasks: Annotated[str | None, typer.Option(help="Parts, rows and groups, with commas between them.")] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Parts, rows and groups, with commas between them.")
+    ] = None,
     count: Annotated[int, typer.Option(help="Held-out prompts.", min=2, max=10_000)] = 100,
     task_count: Annotated[int, typer.Option(help="Clips of each other row.", min=0, max=1000)] = 8,
     duration: Annotated[float, typer.Option(help="Seconds of a clip.", min=1, max=15)] = 2.0,
@@ -57,7 +59,7 @@ def bench(
     rows = result["rows"]
     typer.echo(table(rows) if isinstance(rows, list) else "")
     refused = result.get("refused")
-    for name, sentence in (refused.items() if isinstance(refused, dict) else ()):
+    for name, sentence in refused.items() if isinstance(refused, dict) else ():
         typer.echo(f"refused: {name}: {sentence}")
     typer.echo(f"report: {out / 'index.html'}")
 

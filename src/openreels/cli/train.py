@@ -11,7 +11,8 @@ from openreels.cli.parsing import parse_time
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="Name of a recipe (probe, world-probe: of the bench), or .py file.")
+        str,
+        typer.Argument(help="Name of a recipe (probe, world-probe: of the bench), or .py file."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/RECIPE.")

@@ -18,8 +18,8 @@ from openreels.media.audio import write_wav
 from openreels.media.clip import Clip, frames_of
 from openreels.media.image import write_image
 from openreels.stage.captions import HELD_OUT_SEED, caption
-from openreels.stage.reference_tasks import Order, StageTask, change_of, make_task
 from openreels.stage.reference_tasks import TASKS as STAGE_TASKS
+from openreels.stage.reference_tasks import Order, StageTask, change_of, make_task
 from openreels.stage.references import RenderedReference, render_reference
 from openreels.stage.sample import render_truths, truth_of
 from openreels.stage.scene import Scene, Truth

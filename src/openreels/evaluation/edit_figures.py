@@ -133,8 +133,7 @@ def _of_actor(target: Scene, number: int, kind: str) -> tuple[str, dict[str, Sce
     actor = target.actors[number]
     moves = actor.moves_like or actor.material
     choices = {
-        word: _with(target, number, replace(actor, **{kind: word}))
-        for word in _OF_ACTOR[kind]
+        word: _with(target, number, replace(actor, **{kind: word})) for word in _OF_ACTOR[kind]
     }
     if kind == "material" and actor.moves_like is not None:
         choices = {w: _with(target, number, replace(s.actors[number], moves_like=moves))

@@ -91,9 +91,7 @@ def _normed(values: Float[Tensor, "... n"]) -> Float[Tensor, "... n"]:
     return centred / centred.norm(dim=-1, keepdim=True).clamp_min(1e-6)
 
 
-def _letters(
-    picture: Float[Tensor, "H W"], overlay: Overlay, height: int, width: int
-) -> ReadWords:
+def _letters(picture: Float[Tensor, "H W"], overlay: Overlay, height: int, width: int) -> ReadWords:
     letters: list[str] = []
     fits: list[float] = []
     for place, (top, bottom, left, right) in enumerate(_cells(overlay, height, width)):

@@ -13,7 +13,8 @@ from openreels.core.shapes import ClipShape
 from openreels.evaluation.cases import Case, Made, fitted, make_case, request_of
 from openreels.evaluation.clips import PlayedClip, Progress, tensors_of
 from openreels.evaluation.config import ROWS, BenchConfig
-from openreels.evaluation.figures import Figures, Instruments, figures_of
+from openreels.evaluation.figures import Instruments, figures_of
+from openreels.evaluation.metrics import median
 from openreels.media.clip import Clip
 
 COLUMNS = ("ours", "ceiling", "floor", "detector")
@@ -89,15 +90,25 @@ def run_rows(
                 progress(name, number + 1, config.task_count)
         for figure, columns in values.items():
             head: dict[str, object] = {"task": name, "figure": figure}
-            means = {c: mean_of(columns.get(c, ())) for c in COLUMNS}
+            means = {c: typical_of(figure, columns.get(c, ())) for c in COLUMNS}
             results.rows.append(head | means)
             results.examples.append(head | {c: columns[c] for c in COLUMNS if c in columns})
     return results
 
 
-def mean_of(values: Sequence[float]) -> float:
-    """Mean without nan; nan of nothing."""
+def typical_of(figure: str, values: Sequence[float]) -> float:
+    """One number for many: the median of what is in ms or cents, else the mean.
+
+    Args:
+        figure: Name of the figure; its last word is the unit.
+        values: Single values; nan is left out.
+
+    Returns:
+        The number; nan of nothing.
+    """
     kept = [value for value in values if not math.isnan(value)]
+    if figure.endswith((" ms", " cents")):
+        return median(kept)
     return sum(kept) / len(kept) if kept else math.nan
 
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from jaxtyping import Bool, Float
@@ -128,7 +129,7 @@ def camera_of(
     steps = max(1, min(4, count - 1))
     marks = [round(k * (count - 1) / steps) for k in range(steps + 1)]
     x, zoom = 0.0, 1.0
-    for start, end in zip(marks, marks[1:], strict=False):
+    for start, end in pairwise(marks):
         hidden = None if aside is None else aside[end] | aside[start]
         move = move_between(pixels[:, start], pixels[:, end], hidden)
         x, zoom = x + move.x, zoom * move.zoom

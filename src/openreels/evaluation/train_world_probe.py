@@ -85,9 +85,11 @@ def look_loss(probe: WorldProbe, scenes: list[Scene], pixels: Tensor, masks: Ten
             crops.append(crops_of(frames, masks[b, k].float(), probe.config.crop))
             face = "none" if actor.face is None else actor.face.expression
             effect = changed.get(k, "none")
-            looks.append(
-                (MATERIALS.index(actor.material), FACES.index(face), AFFECTED.index(effect))
-            )
+            looks.append((
+                MATERIALS.index(actor.material),
+                FACES.index(face),
+                AFFECTED.index(effect),
+            ))
     loss = torch.stack([cross(logits, torch.tensor(true)) for logits, true in words]).sum()
     if crops:
         seen, true = probe.read_actor(torch.stack(crops)), torch.tensor(looks)
@@ -166,5 +168,7 @@ def _descend(
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         if number % 25 == 0:
-            _LOG.info("%s probe step %d, %.0f %%, loss %.4f", name, number, 100 * share, loss.item())
+            _LOG.info(
+                "%s probe step %d, %.0f %%, loss %.4f", name, number, 100 * share, loss.item()
+            )
         number += 1

@@ -11,8 +11,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from openreels.models.probe.model import SoundProbe
 from openreels.models.probe.config import ProbeConfig
+from openreels.models.probe.model import SoundProbe
 from openreels.models.probe.world_config import WorldProbeConfig
 
 
@@ -53,7 +53,9 @@ class _Frames(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.net = nn.Sequential(_down(3, width), _down(width, 2 * width), _down(2 * width, 2 * width))
+        self.net = nn.Sequential(
+            _down(3, width), _down(width, 2 * width), _down(2 * width, 2 * width)
+        )
 
     def forward(self, pictures: Float[Tensor, "b n 3 h w"]) -> Float[Tensor, "b d"]:
         """Features of the clips."""
