@@ -72,7 +72,7 @@ def test_a_figure_of_one_run_alone_has_no_difference():
 
 
 def test_what_is_no_bench_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="needs two bench.json"):
+    with pytest.raises(ValueError, match="a comparison needs two"):
         read_bench(tmp_path)
     (tmp_path / "bench.json").write_text("{}")
     assert is_bench(tmp_path)

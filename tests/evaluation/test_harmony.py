@@ -35,9 +35,7 @@ def test_major_is_happy_and_minor_is_sad():
 
 
 def piece(mood: str, timbre: str, tempo: float) -> torch.Tensor:
-    music = Music(
-        start_s=0.0, duration_s=4.0, mood=mood, timbre=timbre, key=2, tempo_bpm=tempo
-    )
+    music = Music(start_s=0.0, duration_s=4.0, mood=mood, timbre=timbre, key=2, tempo_bpm=tempo)
     return render_music([[music]], 4 * SAMPLE_RATE_HZ, [3])[0]
 
 

@@ -39,9 +39,7 @@ def test_the_camera_is_read_from_the_pixels(camera):
 
 def test_a_shift_of_a_picture_is_a_pan():
     torch.manual_seed(0)
-    wide = torch.nn.functional.interpolate(
-        torch.rand(1, 3, 16, 24), (64, 96), mode="bilinear"
-    )[0]
+    wide = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 24), (64, 96), mode="bilinear")[0]
     move = move_between(wide[:, :, 8:72], wide[:, :, 12:76])
     assert move.x == pytest.approx(4 / 32, abs=0.02)
     assert move.zoom == 1

@@ -61,6 +61,9 @@ def bench(
     refused = result.get("refused")
     for name, sentence in refused.items() if isinstance(refused, dict) else ():
         typer.echo(f"refused: {name}: {sentence}")
+    notes = result.get("notes")
+    for note in notes if isinstance(notes, list) else ():
+        typer.echo(f"note: {note}")
     typer.echo(f"report: {out / 'index.html'}")
 
 

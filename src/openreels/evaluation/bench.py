@@ -17,8 +17,9 @@ from openreels.evaluation.clips import (
     through_autoencoders,
     true_clip,
 )
-from openreels.evaluation.config import BenchConfig
+from openreels.evaluation.config import ROWS, BenchConfig
 from openreels.evaluation.figures import Instruments
+from openreels.evaluation.judges import find_judges
 from openreels.evaluation.report import write_report
 from openreels.evaluation.run_rows import RowResults, run_rows
 from openreels.evaluation.score import Reading, read_clip, summarise
@@ -62,21 +63,14 @@ def run_bench(
     rows: list[dict[str, object]] = []
     examples: list[dict[str, object]] = []
     played: list[PlayedClip] = []
-    more = RowResults()
+    more, notes = RowResults(), list[str]()
     with torch.no_grad():
         if "text" in config.tasks:
             rows, played, examples = _text_suite(components, probe, out, config, progress)
         if config.task_count:
             extra, clips, single = task_figures(components, out, config, progress)
             rows, played, examples = rows + extra, played + clips, examples + single
-            more = run_rows(
-                Model(components),
-                partial(through_autoencoders, components),
-                Instruments(probe=probe, world=load_world_probe()),
-                out,
-                config,
-                progress,
-            )
+            more, notes = _rows(components, probe, out, config, progress)
     rows, played = rows + more.rows, played + more.played
     result: dict[str, object] = {
         "suite": "stage",
@@ -88,11 +82,36 @@ def run_bench(
     }
     if more.refused:
         result["refused"] = more.refused
+    if notes:
+        result["notes"] = notes
     result["examples"] = examples + more.examples
     text = json.dumps(_finite(result), indent=1)
     (out / "bench.json").write_text(text, encoding="utf-8")
     write_report(out / "index.html", result, played)
     return result
+
+
+def _rows(
+    components: Components,
+    probe: StageProbe,
+    out: Path,
+    config: BenchConfig,
+    progress: Progress | None,
+) -> tuple[RowResults, list[str]]:
+    """The rows of tasks, and what was left out of their figures."""
+    if not set(config.tasks) & set(ROWS):
+        return RowResults(), []
+    world, (judges, absent) = load_world_probe(), find_judges()
+    notes = list(absent)
+    if world is None:
+        notes.append(
+            f"figures of looks and voices are left out: {WORLD_PROBE_FILE.name} is not there; "
+            "train it with openreels train world-probe"
+        )
+    decoded = partial(through_autoencoders, components)
+    tools = Instruments(probe=probe, world=world, judges=judges)
+    maker = Model(components)
+    return run_rows(maker, decoded, tools, out, config, progress), notes
 
 
 def load_world_probe(path: Path = WORLD_PROBE_FILE) -> WorldProbe | None:

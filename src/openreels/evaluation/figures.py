@@ -11,6 +11,7 @@ from torch import Tensor
 from openreels.evaluation.cases import FEATURES, Case, Made
 from openreels.evaluation.edit_figures import edit_figures
 from openreels.evaluation.harmony import hear_ambience, hear_harmony, tempo_bpm, tempo_error
+from openreels.evaluation.judges import Judge
 from openreels.evaluation.lettering import letters_right, read_words
 from openreels.evaluation.lips import lip_sync, mouth_opening
 from openreels.evaluation.looks import hear_syllables, look_at_actor, look_at_scene
@@ -42,6 +43,8 @@ class Instruments:
     """Colour, shape and size of what covers each pixel."""
     world: WorldProbe | None = None
     """Looks and voices; figures that need it are left out where there is none."""
+    judges: tuple[Judge, ...] = ()
+    """Who measures too, from outside."""
 
 
 def figures_of(case: Case, made: Made, tools: Instruments) -> Figures:
@@ -56,14 +59,21 @@ def figures_of(case: Case, made: Made, tools: Instruments) -> Figures:
         Figures by name: shares and hits in [0, 1], others in the unit of their name; nan where
         there is nothing to measure.
     """
+    found = _own(case, made, tools)
+    for judge in tools.judges:
+        found |= judge.figures(case, made)
+    return found
+
+
+def _own(case: Case, made: Made, tools: Instruments) -> Figures:
+    roles = dict.fromkeys(one.role for one in case.task.references)
     if case.source is not None:
-        found = edit_figures(case, made)
-        roles = {one.role for one in case.task.references}
-        return found | (_motion(case, made, tools) if "motion" in roles else {})
+        moved = _motion(case, made, tools) if "motion" in roles else {}
+        return edit_figures(case, made) | moved
     found: Figures = {}
     if case.task.name in FEATURES:
         found |= _FEATURES[case.task.name](case, made, tools)
-    for role in dict.fromkeys(one.role for one in case.task.references):
+    for role in roles:
         if role in _ROLES:
             found |= _ROLES[role](case, made, tools)
     return found

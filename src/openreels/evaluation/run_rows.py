@@ -63,7 +63,7 @@ def run_rows(
     Args:
         maker: What is measured.
         decoded: The autoencoders, for the ceiling.
-        tools: The probes.
+        tools: The probes and judges.
         out: Folder of the report; inputs and clips go below it.
         config: Which rows and how many examples each.
         progress: Called with the row, how many are done and how many there are.
