@@ -149,11 +149,11 @@ def main() -> None:
     wide = replace(config, width=384, num_heads=6, mlp_width=1536)
     cases = [
         peak_case(),
-        forward_case("stage forward, 1 x (144 + 89 + 32)", config, (1, 144, 89)),
-        forward_case("stage forward, 2 x (144 + 89 + 32)", config, (2, 144, 89)),
-        forward_case("stage forward, 1 x (336 + 218 + 32)", config, (1, 336, 218)),
+        forward_case("stage forward, 1 x (576 + 89 + 32)", config, (1, 576, 89)),
+        forward_case("stage forward, 2 x (576 + 89 + 32)", config, (2, 576, 89)),
+        forward_case("stage forward, 1 x (1344 + 218 + 32)", config, (1, 1344, 218)),
         forward_case("width 384 forward, 1 x (1100 + 400 + 32)", wide, (1, 1100, 400)),
-        training_case("stage training, 16 x (144 + 89 + 32)", config, (16, 144, 89)),
+        training_case("stage training, 8 x (576 + 89 + 32)", config, (8, 576, 89)),
     ]
     for _ in range(options.rounds):
         for case in cases:

@@ -1,9 +1,19 @@
 import torch
 
-from openreels.evaluation.probe_run import EXPORT_FILE, PHASES, run_probes
+from openreels.evaluation.probe_run import (
+    EXPORT_FILE,
+    PHASES,
+    WORLD_FILE,
+    WORLD_PHASES,
+    run_probes,
+    run_world_probe,
+)
 from openreels.evaluation.train_probes import ProbeTraining
+from openreels.evaluation.train_world_probe import WorldProbeTraining
 from openreels.models.probe.config import ProbeConfig
 from openreels.models.probe.model import StageProbe
+from openreels.models.probe.world import WorldProbe
+from openreels.models.probe.world_config import WorldProbeConfig
 from openreels.weights.checkpoint import load_network, read_network_header
 
 TINY = ProbeTraining(track_clips=8, num_frames=17)
@@ -35,3 +45,13 @@ def test_probes_are_trained_one_by_one_within_the_limit_and_gone_on_with(tmp_pat
         if name.startswith("pixels.")
     )
     assert run_probes(tmp_path, watch=lambda p: True, **words)  # nothing is left to do
+
+
+def test_the_probe_of_looks_and_voices_is_trained_and_kept_the_same_way(tmp_path):
+    words = {"config": WorldProbeConfig(width=8), "training": WorldProbeTraining(scenes=2)}
+    assert not run_world_probe(tmp_path, watch=lambda p: True, **words)
+    assert not (tmp_path / WORLD_FILE).exists()
+    assert run_world_probe(tmp_path, time_limit_s=0.3, **words)
+    header = read_network_header(tmp_path / WORLD_FILE)
+    assert header.metadata["trained"] == list(WORLD_PHASES)
+    assert load_network(tmp_path / WORLD_FILE, kind=WorldProbe).config == words["config"]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from openreels.conditioning.build import KeptSound
+from openreels.conditioning.conditions import KeptSound
 from openreels.pipelines.sound import assemble_sound, sample_at
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -47,3 +48,11 @@ def test_values_out_of_range_are_refused_by_name(make, message):
 def test_a_run_needs_data(run_config):
     with pytest.raises(ValueError, match="data must name at least one bucket"):
         TrainConfig(name="x", model=run_config.model, data=())
+
+
+def test_an_audio_branch_needs_a_start_and_a_place(run_config):
+    silent = replace(run_config.model, audio_channels=0, audio_truths=0)
+    with pytest.raises(ValueError, match="init_audio needs init"):
+        replace(run_config, init_audio="audio.safetensors")
+    with pytest.raises(ValueError, match="init_audio needs a model with an audio branch"):
+        replace(run_config, model=silent, init="shipped", init_audio="audio.safetensors")

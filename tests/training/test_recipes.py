@@ -36,4 +36,4 @@ def test_stage_makes_its_latents_before_it_trains():
             assert {data.folder for data in part.data} <= ready
             assert part.init is None or part.init == f"{trained[-1]}/mmdit.safetensors"
             trained.append(part.name)
-    assert trained == ["stage_pictures", "stage_short"]
+    assert trained == ["stage_pictures", "stage_mixed"]

@@ -67,5 +67,5 @@ def test_onsets_are_the_contacts_by_material():
 
 
 def test_the_shipped_size_has_room_for_all_truths():
-    assert stage().video_truths == 4 * NUM_CELL_TRUTHS
+    assert stage().video_truths == stage().patch ** 2 * NUM_CELL_TRUTHS
     assert stage().audio_truths == NUM_ONSET_TRUTHS

@@ -100,7 +100,12 @@ def world_settings(shares: list[str]) -> "WorldSettings":
 
 
 def write_sample(
-    folder: Path, *, seed: int, index: int, shape: ClipShape, settings: "WorldSettings"
+    folder: Path,
+    *,
+    seed: int,
+    index: int,
+    shape: ClipShape,
+    settings: "WorldSettings | None" = None,
 ) -> "Scene":
     """Render one scene and write what is known of it.
 
@@ -111,7 +116,7 @@ def write_sample(
         seed: Seed of the world.
         index: Index of the scene in that world.
         shape: Size and length.
-        settings: What scenes the world holds.
+        settings: What scenes the world holds; None for the plain world.
 
     Returns:
         The scene.
@@ -120,8 +125,9 @@ def write_sample(
     from openreels.stage.overlays import render_overlay_masks
     from openreels.stage.render import render_masks
     from openreels.stage.sample import make_samples
+    from openreels.stage.world import WorldSettings
 
-    batch = make_samples(seed, [index], shape, settings)
+    batch = make_samples(seed, [index], shape, settings or WorldSettings())
     truth = batch.truths[0]
     _write_clip(folder / "clip.mp4", batch, shape)
     _write_truth(folder / "truth.json", truth)

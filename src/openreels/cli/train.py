@@ -11,7 +11,8 @@ from openreels.cli.parsing import parse_time
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="Name of a recipe (probe: of the bench), or a .py file.")
+        str,
+        typer.Argument(help="Name of a recipe (probe, world-probe: of the bench), or .py file."),
     ],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; runs/RECIPE.")
@@ -25,8 +26,9 @@ def train(
 ) -> None:
     """Train from a recipe; Ctrl-C saves, the same command goes on."""
     limit_s = None if time_limit is None else parse_time(time_limit)
-    if recipe == "probe":
-        _train_probes(make_folder(Path("runs/probe") if out is None else out), limit_s, resume)
+    if recipe in {"probe", "world-probe"}:
+        folder = make_folder(Path("runs") / recipe if out is None else out)
+        _train_probes(recipe, folder, limit_s, resume)
         return
     from openreels.training.run import Progress, load_recipe, run_recipe
 
@@ -50,17 +52,20 @@ def _tell_end(folder: Path, finished: bool) -> None:
     typer.echo(f"{folder}: {how}")
 
 
-def _train_probes(folder: Path, limit_s: float | None, resume: bool) -> None:
-    from openreels.evaluation.probe_run import EXPORT_FILE, REPORTS, ProbeProgress, run_probes
+def _train_probes(recipe: str, folder: Path, limit_s: float | None, resume: bool) -> None:
+    from openreels.evaluation import probe_run
+    from openreels.evaluation.probe_run import REPORTS, ProbeProgress
     from openreels.training.run import stop_on_signals
 
+    files = {"probe": probe_run.EXPORT_FILE, "world-probe": probe_run.WORLD_FILE}
+    runs = {"probe": probe_run.run_probes, "world-probe": probe_run.run_world_probe}
     if not resume:
-        (folder / EXPORT_FILE).unlink(missing_ok=True)
+        (folder / files[recipe]).unlink(missing_ok=True)
     with progress_bars() as bars, stop_on_signals() as asked:
 
         def watch(progress: ProbeProgress) -> bool:
             bars(f"{progress.part} probe", progress.done, REPORTS)
             return asked()
 
-        finished = run_probes(folder, time_limit_s=limit_s, watch=watch)
+        finished = runs[recipe](folder, time_limit_s=limit_s, watch=watch)
     _tell_end(folder, finished)

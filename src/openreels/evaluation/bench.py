@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,17 +17,23 @@ from openreels.evaluation.clips import (
     through_autoencoders,
     true_clip,
 )
-from openreels.evaluation.config import BenchConfig
+from openreels.evaluation.config import ROWS, BenchConfig
+from openreels.evaluation.figures import Instruments
+from openreels.evaluation.judges import find_judges
 from openreels.evaluation.report import write_report
+from openreels.evaluation.run_rows import RowResults, run_rows
 from openreels.evaluation.score import Reading, read_clip, summarise
 from openreels.evaluation.tasks import task_figures
 from openreels.models.probe.model import StageProbe
+from openreels.models.probe.world import WorldProbe
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
+from openreels.pipelines.model import Model
 from openreels.stage.captions import held_out_prompts
 from openreels.weights.checkpoint import load_network
 
 PROBE_FILE = Path(__file__).parent.parent / "weights" / "files" / "probe.safetensors"
+WORLD_PROBE_FILE = PROBE_FILE.with_name("world_probe.safetensors")
 
 
 def run_bench(
@@ -41,7 +48,9 @@ def run_bench(
         progress: Called with a stage name, how many are done and how many there are.
 
     Returns:
-        The content of ``bench.json``: rows of figure, ours, ceiling, floor and detector.
+        The content of ``bench.json``: rows of figure, ours, ceiling, floor and detector;
+        ``examples`` with the single values of our clips where there are any; and ``refused``,
+        where rows of tasks were asked for, with what the model would not do.
 
     Raises:
         ValueError: If the file of the probes holds another network.
@@ -52,13 +61,17 @@ def run_bench(
         raise ValueError(f"{PROBE_FILE.name} must hold the probes of StageBench")
     probe = loaded.eval()
     rows: list[dict[str, object]] = []
+    examples: list[dict[str, object]] = []
     played: list[PlayedClip] = []
+    more, notes = RowResults(), list[str]()
     with torch.no_grad():
         if "text" in config.tasks:
-            rows, played = _text_suite(components, probe, out, config, progress)
+            rows, played, examples = _text_suite(components, probe, out, config, progress)
         if config.task_count:
-            extra, clips = task_figures(components, out, config, progress)
-            rows, played = rows + extra, played + clips
+            extra, clips, single = task_figures(components, out, config, progress)
+            rows, played, examples = rows + extra, played + clips, examples + single
+            more, notes = _rows(components, probe, out, config, progress)
+    rows, played = rows + more.rows, played + more.played
     result: dict[str, object] = {
         "suite": "stage",
         "clips": config.count,
@@ -67,10 +80,43 @@ def run_bench(
         "mode": config.mode,
         "rows": rows,
     }
+    if more.refused:
+        result["refused"] = more.refused
+    if notes:
+        result["notes"] = notes
+    result["examples"] = examples + more.examples
     text = json.dumps(_finite(result), indent=1)
     (out / "bench.json").write_text(text, encoding="utf-8")
     write_report(out / "index.html", result, played)
     return result
+
+
+def _rows(
+    components: Components,
+    probe: StageProbe,
+    out: Path,
+    config: BenchConfig,
+    progress: Progress | None,
+) -> tuple[RowResults, list[str]]:
+    """The rows of tasks, and what was left out of their figures."""
+    if not set(config.tasks) & set(ROWS):
+        return RowResults(), []
+    world, (judges, absent) = load_world_probe(), find_judges()
+    notes = list(absent)
+    if world is None:
+        notes.append(
+            f"figures of looks and voices are left out: {WORLD_PROBE_FILE.name} is not there; "
+            "train it with openreels train world-probe"
+        )
+    decoded = partial(through_autoencoders, components)
+    tools = Instruments(probe=probe, world=world, judges=judges)
+    maker = Model(components)
+    return run_rows(maker, decoded, tools, out, config, progress), notes
+
+
+def load_world_probe(path: Path = WORLD_PROBE_FILE) -> WorldProbe | None:
+    """The probe of looks and voices, or None where it is not installed."""
+    return load_network(path, kind=WorldProbe).eval() if path.is_file() else None
 
 
 def _finite(value: object) -> object:
@@ -90,7 +136,7 @@ def _text_suite(
     out: Path,
     config: BenchConfig,
     progress: Progress | None,
-) -> tuple[list[dict[str, object]], list[PlayedClip]]:
+) -> tuple[list[dict[str, object]], list[PlayedClip], list[dict[str, object]]]:
     """Clips from held-out prompts, the true clips of the same scenes, and the floor."""
     prompts = held_out_prompts(config.count)
     scenes = [scene for _, scene in prompts]
@@ -128,10 +174,16 @@ def _text_suite(
         "floor": swapped,
         "detector": summarise(truth, scenes),
     }
-    return [
+    rows: list[dict[str, object]] = [
         {"task": "text", "figure": name, **{k: v[name] for k, v in columns.items()}}
         for name in columns["ours"]
-    ], played
+    ]
+    single = [summarise([r], [s]) for r, s in zip(ours, scenes, strict=True)]
+    examples: list[dict[str, object]] = [
+        {"task": "text", "figure": name, "ours": [one[name] for one in single]}
+        for name in columns["ours"]
+    ]
+    return rows, played, examples
 
 
 def describe(reading: Reading) -> str:

@@ -42,13 +42,22 @@ def write_report(path: Path, result: dict[str, object], clips: Sequence[PlayedCl
         "</figcaption></figure>"
         for clip in clips
     )
-    facts = ", ".join(f"{k}: {v}" for k, v in result.items() if k != "rows")
+    aside = ("rows", "examples", "refused", "notes")
+    facts = ", ".join(f"{k}: {v}" for k, v in result.items() if k not in aside)
+    refused = result.get("refused")
+    said = refused.items() if isinstance(refused, dict) else ()
+    lines = [f"refused: {name}: {sentence}" for name, sentence in said]
+    notes = result.get("notes")
+    lines += [str(note) for note in notes] if isinstance(notes, list) else []
+    told = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     page = (
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>StageBench</title>"
         f"<style>{_STYLE}</style><h1>StageBench</h1><p>{html.escape(facts)}</p>"
         "<p>Ceiling: true clips through the autoencoders. Floor: clips against the wrong prompt, "
         "and against the sound of another clip. Detector: the instruments on true clips.</p>"
-        f"<table><tr>{head}</tr>{body}</table><h2>Clips</h2><div class='clips'>{shown}</div></html>"
+        f"<table><tr>{head}</tr>{body}</table>"
+        f"{f'<h2>Notes</h2><ul>{told}</ul>' if told else ''}"
+        f"<h2>Clips</h2><div class='clips'>{shown}</div></html>"
     )
     path.write_text(page, encoding="utf-8")
 

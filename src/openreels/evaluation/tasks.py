@@ -188,7 +188,7 @@ _PARTS: dict[str, Callable[..., tuple[Clip, Figures]]] = {
 
 def task_figures(
     components: Components, out: Path, config: BenchConfig, progress: Progress | None
-) -> tuple[list[dict[str, object]], list[PlayedClip]]:
+) -> tuple[list[dict[str, object]], list[PlayedClip], list[dict[str, object]]]:
     """Run every asked task of the mask interface on held-out scenes.
 
     Args:
@@ -198,9 +198,10 @@ def task_figures(
         progress: Called with the task, how many are done and how many there are.
 
     Returns:
-        Rows of mean figures, and the clips.
+        Rows of mean figures, the clips, and the figures of each clip.
     """
     rows: list[dict[str, object]] = []
+    examples: list[dict[str, object]] = []
     played: list[PlayedClip] = []
     prompts = held_out_prompts(config.task_count)
     for task in (t for t in config.tasks if t in _PARTS):
@@ -228,4 +229,6 @@ def task_figures(
                 "ceiling": ceiling,
                 "floor": floor,
             })
-    return rows, played
+            single = [ours for ours, _, _ in values]
+            examples.append({"task": task, "figure": figure, "ours": single})
+    return rows, played, examples

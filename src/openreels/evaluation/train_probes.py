@@ -84,7 +84,7 @@ def _anneal(optimizer: torch.optim.Optimizer, share: float, peak: float) -> None
         group["lr"] = peak * min(share / 0.02 + 0.02, 1.0) * max(0.0, 1 - share)
 
 
-def _augment(frames: Float[Tensor, "n 3 H W"], rng: torch.Generator) -> Float[Tensor, "n 3 H W"]:
+def augmented(frames: Float[Tensor, "n 3 H W"], rng: torch.Generator) -> Float[Tensor, "n 3 H W"]:
     """Blur and noise some frames, and move brightness a little, as generated clips do."""
     n = frames.shape[0]
     blurred = nn.functional.avg_pool2d(frames, 3, 1, 1, count_include_pad=False)
@@ -143,7 +143,7 @@ def train_pixel_probe(probe: StageProbe, training: ProbeTraining) -> None:
         pixels = render_video(scenes, shape)
         if training.degrade is not None and step % 2:
             pixels = training.degrade(pixels)
-        frames = _augment(rearrange(pixels, "b c f h w -> (b f) c h w"), rng)
+        frames = augmented(rearrange(pixels, "b c f h w -> (b f) c h w"), rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             reading = probe.pixels(frames)
         target = [rearrange(label, "b f h w -> (b f) h w") for label in labels]

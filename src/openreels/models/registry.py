@@ -42,6 +42,10 @@ NETWORKS: dict[str, NetworkEntry] = {
         config="openreels.models.probe.config:ProbeConfig",
         network="openreels.models.probe.model:StageProbe",
     ),
+    "world_probe": NetworkEntry(
+        config="openreels.models.probe.world_config:WorldProbeConfig",
+        network="openreels.models.probe.world:WorldProbe",
+    ),
 }
 """Every network that has weights, by the name written into its files."""
 

@@ -29,9 +29,9 @@ class Sampling:
 
 
 MODES: dict[str, Sampling] = {
-    "fast": Sampling(num_steps=10, stepper="adams", guidance=Joint(2.5, 3.0), shift=1.0),
-    "std": Sampling(num_steps=24, stepper="adams", guidance=Joint(2.5, 3.0), shift=1.0),
-    "pro": Sampling(num_steps=40, stepper="heun", guidance=Joint(2.5, 3.0), shift=1.0),
+    "fast": Sampling(num_steps=10, stepper="adams", guidance=Joint(4.0, 4.0), shift=1.0),
+    "std": Sampling(num_steps=24, stepper="adams", guidance=Joint(4.0, 4.0), shift=1.0),
+    "pro": Sampling(num_steps=40, stepper="heun", guidance=Joint(4.0, 4.0), shift=1.0),
 }
 """Settings by the mode of a request."""
 

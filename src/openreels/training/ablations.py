@@ -39,6 +39,9 @@ def base() -> MMDiTConfig:
         num_dual=1,
         num_single=3,
         mlp_width=288,
+        video_in=4 * 33,
+        video_out=4 * 16,
+        video_truths=4 * 21,
         rope_widths=(16, 16, 16),
     )
 

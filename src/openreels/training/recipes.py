@@ -21,6 +21,7 @@ from openreels.training.companions import (
     VideoVAEPart,
 )
 from openreels.training.config import (
+    DEFAULT_MIX,
     ClipConfig,
     CodecPaths,
     OptimConfig,
@@ -55,6 +56,9 @@ def tiny() -> tuple[Part, ...]:
         num_dual=1,
         num_single=2,
         mlp_width=192,
+        video_in=4 * 33,
+        video_out=4 * 16,
+        video_truths=4 * 21,
         audio_channels=4,
         context_width=32,
         rope_widths=(16, 16, 16),
@@ -88,12 +92,12 @@ PICTURES = PrecomputeConfig(
     shard_size=1024,
     batch_size=64,
 )
-"""First frames of other scenes: 16 tokens a picture."""
+"""First frames of other scenes: 64 tokens a picture."""
 SHORT = (
     _bucket("1s-1x1", 1.0, "1:1", 2048),
     _bucket("2s-1x1", 2.0, "1:1", 12_288),
 )
-"""Buckets with sound, most of the training: 80 + 46 and 144 + 89 tokens a clip."""
+"""Buckets with sound, most of the training: 320 + 46 and 576 + 89 tokens a clip."""
 LONG = (
     _bucket("3s-1x1", 3.0, "1:1", 2048),
     _bucket("2s-16x9", 2.0, "16:9", 1024),
@@ -123,7 +127,7 @@ def stage_data_long() -> tuple[Part, ...]:
 def stage_pictures() -> tuple[Part, ...]:
     """First stage of the shipped model: text to image, as stage 1 of the paper's Table 1.
 
-    A picture costs a sixth of a clip and says as much of colours, shapes, materials and places.
+    A picture costs a tenth of a clip and says as much of colours, shapes, materials and places.
     """
     return (
         TrainConfig(
@@ -132,7 +136,8 @@ def stage_pictures() -> tuple[Part, ...]:
             data=(ShardData(folder=PICTURES.folder),),
             tasks=TaskConfig(mix=(("t2i", 1.0),)),
             optim=OptimConfig(lr=2e-3, warmup_steps=50),
-            batch_size=24,
+            truth_weight=4.0,
+            batch_size=16,
         ),
     )
 
@@ -152,15 +157,21 @@ def stage_short() -> tuple[Part, ...]:
                 ShardData(folder=SHORT[0].folder, weight=0.15, batch_size=24),
                 ShardData(folder=SHORT[1].folder, weight=0.85),
             ),
+            truth_weight=4.0,
         ),
     )
 
 
+def _run_of(parts: tuple[Part, ...]) -> TrainConfig:
+    (run,) = parts
+    if not isinstance(run, TrainConfig):
+        raise TypeError(f"one training run is derived from, got {type(run).__name__}")
+    return run
+
+
 def stage_long() -> tuple[Part, ...]:
     """Third stage: longer clips and all aspect ratios, from the weights of the second."""
-    (short,) = stage_short()
-    if not isinstance(short, TrainConfig):
-        raise TypeError("stage_short must be one training run")
+    short = _run_of(stage_short())
     others = tuple(ShardData(folder=part.folder, weight=0.1, batch_size=12) for part in LONG[1:5])
     return (
         replace(
@@ -178,9 +189,35 @@ def stage_long() -> tuple[Part, ...]:
     )
 
 
+def stage_mixed() -> tuple[Part, ...]:
+    """Second and third stage in one, as the shipped weights had them: every bucket, every task.
+
+    A fifth of the batches are first frames alone: they are cheap, and outlines are learnt there.
+    """
+    short = _run_of(stage_short())
+    others = tuple(ShardData(folder=part.folder, weight=0.025, batch_size=10) for part in LONG[1:5])
+    rest = {"t2av": 0.5, "t2v": 0.05, "t2a": 0.03, "t2i": 0.2, "inpaint_fixed": 0.03}
+    rest |= {"outpaint": 0.02}
+    return (
+        replace(
+            short,
+            name="stage_mixed",
+            data=(
+                ShardData(folder=SHORT[1].folder, weight=0.68),
+                ShardData(folder=SHORT[0].folder, weight=0.14, batch_size=28),
+                ShardData(folder=LONG[0].folder, weight=0.08, batch_size=10),
+                *others,
+            ),
+            tasks=TaskConfig(mix=tuple((name, rest.get(name, x)) for name, x in DEFAULT_MIX)),
+            optim=OptimConfig(lr=1.8e-3, warmup_steps=30, anneal_fraction=0.4, ema_decays=(0.998,)),
+        ),
+    )
+
+
 def stage() -> tuple[Part, ...]:
-    """The shipped model's first two stages from nothing: their latents, then their training."""
-    return stage_data_pictures() + stage_pictures() + stage_data_short() + stage_short()
+    """The shipped model from nothing: latents of pictures, pictures, latents of clips, clips."""
+    data = stage_data_short() + stage_data_long()
+    return stage_data_pictures() + stage_pictures() + data + stage_mixed()
 
 
 def _pairs(folder: str, aspect_ratio: str, count: int, start: int) -> RefinerPairsConfig:
@@ -302,6 +339,7 @@ RECIPES: dict[str, Recipe] = {
     "stage_short": stage_short,
     "stage_data_long": stage_data_long,
     "stage_long": stage_long,
+    "stage_mixed": stage_mixed,
     "schedule_data": schedule_data,
     **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},
     "message_encoder": message_encoder,

@@ -12,7 +12,7 @@ from openreels.models.mmdit.presets import PRESETS, large_5b, refiner, stage
     ("name", "count"),
     [
         ("tiny", 140_168),
-        ("stage", 7_844_600),
+        ("stage", 10_481_417),
         ("5b", 15_029_111_912),
         ("14b", 44_051_151_464),
     ],
@@ -37,7 +37,7 @@ def test_clock_of_stage_counts_audio_tokens():
     assert stage().time_scale * float(token_time_s(43)) == pytest.approx(43)
 
 
-@pytest.mark.parametrize(("name", "patch"), [("tiny", 1), ("stage", 2), ("5b", 2), ("14b", 2)])
+@pytest.mark.parametrize(("name", "patch"), [("tiny", 1), ("stage", 1), ("5b", 2), ("14b", 2)])
 def test_patches_follow_from_the_channels(name, patch):
     assert PRESETS[name]().patch == patch
 

@@ -9,17 +9,19 @@ from openreels.models.mmdit.config import MMDiTConfig
 def stage() -> MMDiTConfig:
     """Size the shipped model; ours.
 
-    Two-by-two patches of 16 latent channels, 32 audio channels. The fastest time pair turns one
-    radian an audio token (1/43 s), the slowest once in more than a minute.
+    A token for every latent cell of 16 channels, 32 audio channels. With patches of two by two, as
+    large models have them, a 64 px picture is 16 tokens and outlines stay soft: one cell a token
+    reached a lower loss on pictures in the same time. The fastest time pair turns one radian an
+    audio token (1/43 s), the slowest once in more than a minute.
     """
     return MMDiTConfig(
         width=192,
         num_heads=3,
         num_dual=1,
-        num_single=3,
+        num_single=5,
         mlp_width=576,
-        video_in=4 * 33,
-        video_out=4 * 16,
+        video_in=33,
+        video_out=16,
         audio_channels=32,
         context_width=192,
         rope_widths=(24, 20, 20),
@@ -29,7 +31,7 @@ def stage() -> MMDiTConfig:
         modulation="table",
         skip=True,
         truth_block=2,
-        video_truths=4 * 21,
+        video_truths=21,
         audio_truths=4,
     )
 
