@@ -5,6 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from einops import rearrange, repeat
+from jaxtyping import Float
 from torch import Tensor
 
 from openreels.conditioning.conditions import Conditions, Given
@@ -15,7 +16,7 @@ from openreels.conditioning.prompts import message_of
 from openreels.conditioning.references import References, pack_audio, pack_video, tag_numbers
 from openreels.conditioning.showing import Heard, Shown, heard, shown
 from openreels.conditioning.tokens import given_latents
-from openreels.core.arrays import AudioLatents, Pixels, VideoLatents
+from openreels.core.arrays import Pixels, VideoLatents
 from openreels.core.joint import Joint
 from openreels.core.protocols import (
     AudioCodec,
@@ -132,7 +133,8 @@ def _unheard(request: GenerationRequest, *, sound: bool) -> tuple[str, ...]:
 
 
 def _media(
-    seen: Sequence[tuple[VideoLatents, int]], noises: Sequence[tuple[AudioLatents, int]]
+    seen: Sequence[tuple[Float[Tensor, "_ _ _ _ _"], int]],
+    noises: Sequence[tuple[Float[Tensor, "_ _ _"], int]],
 ) -> Mapping[int, Sequence[Part]]:
     """What every reference shows and lets hear, by its number."""
     media: dict[int, list[Part]] = {}
@@ -147,14 +149,14 @@ def _media(
 
 def _encode_shown(
     parts: Sequence[Shown], codec: FrameCodec, device: str | torch.device
-) -> list[tuple[VideoLatents, int]]:
+) -> list[tuple[Float[Tensor, "_ _ _ _ _"], int]]:
     return [(codec.encode(pixels_of(part.frames.numpy()).to(device)), part.tag) for part in parts]
 
 
 def _encode_heard(
     parts: Sequence[Heard], codec: SoundCodec, device: str | torch.device
-) -> list[tuple[AudioLatents, int]]:
-    found: list[tuple[AudioLatents, int]] = []
+) -> list[tuple[Float[Tensor, "_ _ _"], int]]:
+    found: list[tuple[Float[Tensor, "_ _ _"], int]] = []
     for part in parts:
         missing = -part.waveform.shape[1] % SAMPLES_PER_TOKEN
         whole: Tensor = torch.nn.functional.pad(part.waveform, (0, missing)).to(device)

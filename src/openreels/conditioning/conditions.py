@@ -77,7 +77,7 @@ class Conditions:
     """Two rows: the prompt, then the negative prompt (empty: unconditional)."""
     context_mask: ContextMask
     """True where a prompt token may be attended."""
-    context_tags: Int[Tensor, "2 n"]
+    context_tags: Int[Tensor, "b n"]
     """Number of the reference that each prompt token belongs to; 0 is none."""
     given: Given | None
     """None when the video branch does not run."""

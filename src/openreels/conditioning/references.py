@@ -11,7 +11,6 @@ from einops import rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from openreels.core.arrays import AudioLatents, VideoLatents
 from openreels.core.prompt_rules import SOURCE_HANDLE
 
 UNNAMED = 1
@@ -60,7 +59,7 @@ class References:
     """Number of the reference that each latent belongs to, at least 1; 0 is padding."""
 
 
-def pack_video(parts: Sequence[tuple[VideoLatents, int]]) -> References:
+def pack_video(parts: Sequence[tuple[Float[Tensor, "_ _ _ _ _"], int]]) -> References:
     """Put the references of one sample one after the other, padded to one size.
 
     Implements SkyReels-V4 (arXiv 2602.21818), sec. 3.3. Not given by the paper: where the padding
@@ -85,7 +84,7 @@ def pack_video(parts: Sequence[tuple[VideoLatents, int]]) -> References:
     )
 
 
-def pack_audio(parts: Sequence[tuple[AudioLatents, int]]) -> References:
+def pack_audio(parts: Sequence[tuple[Float[Tensor, "_ _ _"], int]]) -> References:
     """Put the sounds of one sample one after the other.
 
     Not given by the paper, which has no equation for them: the same as for pictures.

@@ -110,7 +110,7 @@ def stretch_frames(
     return rearrange(mixed, "F c H W -> c F H W")
 
 
-def stretch_latents(low: VideoLatents, shape: ClipShape) -> VideoLatents:
+def stretch_latents(low: VideoLatents, shape: ClipShape) -> Float[Tensor, "b c F H W"]:
     """Interpolate latents linearly in space and time, as the paper does.
 
     Args:

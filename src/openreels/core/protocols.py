@@ -33,8 +33,8 @@ class TextPart:
 class ImagePart:
     """A picture in a message."""
 
-    latents: Float[Tensor, "c h w"]
-    """The video autoencoder's, of the picture as a clip of one frame."""
+    latents: Float[Tensor, "_ _ _"]
+    """``c h w``, the video autoencoder's, of the picture as a clip of one frame."""
     tag: int = 0
     """Number of the reference that it shows; 0 is none."""
 
@@ -43,8 +43,8 @@ class ImagePart:
 class ClipPart:
     """A clip without its sound in a message."""
 
-    latents: Float[Tensor, "c f h w"]
-    """The video autoencoder's."""
+    latents: Float[Tensor, "_ _ _ _"]
+    """``c f h w``, the video autoencoder's."""
     tag: int = 0
     """Number of the reference that it shows; 0 is none."""
 
@@ -53,8 +53,8 @@ class ClipPart:
 class AudioPart:
     """A sound in a message."""
 
-    latents: Float[Tensor, "c l"]
-    """The audio autoencoder's."""
+    latents: Float[Tensor, "_ _"]
+    """``c l``, the audio autoencoder's."""
     tag: int = 0
     """Number of the reference that is heard; 0 is none."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import soxr
@@ -36,6 +36,7 @@ _CLASSES: dict[str, tuple[str, ...]] = {
 """AudioSet classes that agree with what is heard in a scene."""
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Something that measures clips of a case."""
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -20,6 +20,7 @@ from openreels.media.clip import Clip
 COLUMNS = ("ours", "ceiling", "floor", "detector")
 
 
+@runtime_checkable
 class Maker(Protocol):
     """Anything that makes clips from requests, such as ``pipelines.model.Model``."""
 
