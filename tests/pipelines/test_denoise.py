@@ -147,7 +147,10 @@ def test_guidance_in_one_batch_equals_two_evaluations(components):
     noise = module.draw_noise(components, conditions, 0)
     sigma = torch.tensor([0.7])
     swapped = replace(
-        conditions, context=conditions.context[[1]], context_mask=conditions.context_mask[[1]]
+        conditions,
+        context=conditions.context[[1]],
+        context_mask=conditions.context_mask[[1]],
+        context_tags=conditions.context_tags[[1]],
     )
     with torch.no_grad():
         off = Guidance()
