@@ -10,6 +10,7 @@ from torch import Tensor
 
 from openreels.core.seeding import derive_seed, generator
 from openreels.core.shapes import ClipShape
+from openreels.stage.dice import Dice
 from openreels.stage.geometry import RADII, lane_of
 from openreels.stage.overlays import render_overlay_masks
 from openreels.stage.render import render_masks, render_video
@@ -64,19 +65,11 @@ class Edit:
     a change of the whole picture."""
 
 
-class _Dice:
+class _Dice(Dice):
     """Draws of one edit of one scene."""
 
     def __init__(self, scene: Scene, number: int) -> None:
-        self.generator = generator(scene.seed, "edit", scene.index, number)
-
-    def one(self, words: tuple[Word, ...]) -> Word:
-        """Draw one of some words."""
-        return words[int(torch.randint(len(words), (), generator=self.generator))]
-
-    def other(self, words: tuple[Word, ...], *taken: object) -> Word:
-        """Draw a word that is not taken."""
-        return self.one(tuple(word for word in words if word not in taken))
+        super().__init__(generator(scene.seed, "edit", scene.index, number))
 
 
 def _lanes(scene: Scene) -> list[int]:

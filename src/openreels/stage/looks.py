@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from openreels.core.seeding import generator
+from openreels.stage.dice import Dice
 from openreels.stage.geometry import half_size, radius
 from openreels.stage.lexicon_looks import SCREEN_WORDS, SUBTITLES, WATERMARKS
 from openreels.stage.physics import pose
@@ -78,17 +79,11 @@ class LookSettings:
                 raise ValueError(f"{name} must name at least one to draw from, got none")
 
 
-class _Dice:
+class _Dice(Dice):
     """Draws for one look of one scene."""
 
     def __init__(self, scene: Scene, look: str) -> None:
-        self.generator = generator(scene.seed, "look", look, scene.index)
-
-    def uniform(self) -> float:
-        return float(torch.rand((), generator=self.generator, dtype=torch.float64))
-
-    def below(self, count: int) -> int:
-        return int(torch.randint(count, (), generator=self.generator))
+        super().__init__(generator(scene.seed, "look", look, scene.index))
 
 
 def add_looks(scene: Scene, settings: LookSettings, places: tuple[Place, ...] = PLACES) -> Scene:

@@ -7,6 +7,7 @@ import torch
 
 from openreels.core.seeding import derive_seed, generator
 from openreels.stage.ambience import Ambience
+from openreels.stage.dice import Dice as AnyDice
 from openreels.stage.geometry import half_size, radius
 from openreels.stage.mix import Soundtrack
 from openreels.stage.music import Music
@@ -44,25 +45,12 @@ _SAMPLE_S = 3.0
 Word = TypeVar("Word")
 
 
-class Dice:
-    """Named draws for what belongs to one scene."""
+class Dice(AnyDice):
+    """Draws for what belongs to one scene."""
 
     def __init__(self, scene: Scene, *purpose: str | int) -> None:
         self.seed = derive_seed(scene.seed, "reference", scene.index, *purpose)
-        self.generator = generator(self.seed, "draw")
-
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        """Draw a number."""
-        draw = torch.rand((), generator=self.generator, dtype=torch.float64).item()
-        return low + (high - low) * draw
-
-    def one(self, words: tuple[Word, ...]) -> Word:
-        """Draw one of some words."""
-        return words[int(torch.randint(len(words), (), generator=self.generator))]
-
-    def other(self, words: tuple[Word, ...], *taken: object) -> Word:
-        """Draw a word that is not taken."""
-        return self.one(tuple(word for word in words if word not in taken))
+        super().__init__(generator(self.seed, "draw"))
 
 
 def subject_views(scene: Scene, actor: int, count: int, variant: int = 0) -> tuple[Still, ...]:

@@ -8,11 +8,10 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
-
 from openreels.core.seeding import generator
 from openreels.stage.ambience import Ambience, AmbienceKind
 from openreels.stage.camera import all_shots
+from openreels.stage.dice import Dice
 from openreels.stage.looks import LookSettings
 from openreels.stage.music import MOODS, MUSIC_TIMBRES, TEMPO_BPM, Mood, Music
 from openreels.stage.scene import EXPRESSIONS, OUTDOORS, PLAYERS, Face, Scene
@@ -55,21 +54,11 @@ class SoundSettings(LookSettings):
     """Whether all lines are those kept for evaluation, not those of training."""
 
 
-class _Dice:
+class _Dice(Dice):
     """Draws for one sound of one scene."""
 
     def __init__(self, scene: Scene, sound: str) -> None:
-        self.generator = generator(scene.seed, "sound choice", sound, scene.index)
-
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        draw = torch.rand((), generator=self.generator, dtype=torch.float64).item()
-        return low + (high - low) * draw
-
-    def below(self, count: int) -> int:
-        return int(torch.randint(count, (), generator=self.generator))
-
-    def order(self, count: int) -> list[int]:
-        return torch.randperm(count, generator=self.generator).tolist()
+        super().__init__(generator(scene.seed, "sound choice", sound, scene.index))
 
 
 def is_kept(text: str) -> bool:

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from openreels.core.seeding import generator
+from openreels.stage.dice import Dice
 from openreels.stage.geometry import FLOOR_MARGIN, half_size, reach
 from openreels.stage.looks import LookSettings, add_looks
 from openreels.stage.scene import (
@@ -69,21 +68,11 @@ class WorldSettings(SoundSettings):
         half_size(self.aspect_ratio)
 
 
-class _Dice:
-    """Named draws from one generator."""
+class _Dice(Dice):
+    """Draws of one scene."""
 
     def __init__(self, seed: int, index: int) -> None:
-        self.generator = generator(seed, "scene", index)
-
-    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
-        draw = torch.rand((), generator=self.generator, dtype=torch.float64).item()
-        return low + (high - low) * draw
-
-    def below(self, count: int) -> int:
-        return int(torch.randint(count, (), generator=self.generator))
-
-    def some(self, count: int, out_of: int) -> list[int]:
-        return torch.randperm(out_of, generator=self.generator)[:count].tolist()
+        super().__init__(generator(seed, "scene", index))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
