@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, TypeVar, get_args
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from jaxtyping import Bool
@@ -46,8 +46,6 @@ GLOBAL_EDITS: frozenset[EditKind] = frozenset({
 _MOST_ACTORS = 3
 _SEEN = 1.5 / 127.5
 """Pixels in [-1, 1] that differ by more than this differ by two steps of eight bits."""
-
-Word = TypeVar("Word")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,6 @@
 """Makes the scenes and sounds of references: views, doubles, places, samples."""
 
 from dataclasses import replace
-from typing import TypeVar
 
 import torch
 
@@ -41,8 +40,6 @@ _FARTHEST = 1.42
 _CUT_S = 1e-3
 """A view is the second shot of its scene, which begins here."""
 _SAMPLE_S = 3.0
-
-Word = TypeVar("Word")
 
 
 class Dice(AnyDice):
