@@ -1,6 +1,6 @@
 """How much work a request gets: steps, solver, guidance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
@@ -36,24 +36,23 @@ MODES: dict[str, Sampling] = {
 """Settings by the mode of a request."""
 
 
-def sampling_of(request: GenerationRequest) -> Sampling:
+def sampling_of(request: GenerationRequest, base: Sampling | None = None) -> Sampling:
     """The settings of a request: those of its mode, where it does not say otherwise.
 
     Args:
         request: A valid request.
+        base: Settings in the place of those of its mode, e.g. of distilled weights.
 
     Returns:
         Settings without a gap.
     """
-    base = MODES[request.mode]
+    base = MODES[request.mode] if base is None else base
     video, audio = request.guidance_scale, request.audio_guidance_scale
-    return Sampling(
+    return replace(
+        base,
         num_steps=base.num_steps if request.steps is None else request.steps,
-        stepper=base.stepper,
         guidance=Joint(
             base.guidance.video if video is None else float(video),
             base.guidance.audio if audio is None else float(audio),
         ),
-        shift=base.shift,
-        rescale=base.rescale,
     )

@@ -15,6 +15,7 @@ from openreels.models.mmdit.config import MMDiTConfig
 from openreels.stage.reference_tasks import TASKS as LESSONS
 from openreels.stage.world import WorldSettings
 from openreels.training.codecs import CodecPaths
+from openreels.training.distill_config import DistillConfig
 from openreels.training.refiner_config import RefinerConfig
 
 DEFAULT_MIX: tuple[tuple[str, float], ...] = (
@@ -230,6 +231,8 @@ class TrainConfig:
     the noise embedding, the summary of the prompt and the names, stays that of ``init``."""
     refiner: RefinerConfig | None = None
     """How a refiner is trained; ``data`` are folders of pairs then. None is the base."""
+    distill: DistillConfig | None = None
+    """How a base is distilled to few steps; None trains on data alone (eq. 6)."""
     codecs: CodecPaths = field(default_factory=CodecPaths)
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()
@@ -268,5 +271,10 @@ class TrainConfig:
             raise ValueError("data must name at least one bucket, got none; add a folder of shards")
         if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):
             raise ValueError("a refiner's data must be folders of pairs (ShardData)")
+        if self.distill is not None and (self.refiner is not None or self.tasks.text_dropout):
+            raise ValueError(
+                "distillation is of the base and drops no prompts, got a refiner or text_dropout "
+                f"{self.tasks.text_dropout:g}; leave the refiner out and set text_dropout to 0"
+            )
         if any(bucket.weight <= 0 for bucket in self.data):
             raise ValueError("every bucket of data must have a positive weight; remove the others")
