@@ -17,7 +17,7 @@ from openreels.diffusion.path import add_noise
 from openreels.diffusion.sample import hold_known
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
-from openreels.nn.patchify import patchify
+from openreels.nn.patchify import patchify, unpatchify
 from openreels.pipelines.components import Components
 from openreels.pipelines.denoise import branch_inputs, denoise, draw_noise
 from openreels.pipelines.fast import FAST_FILE, Distilled, mark_of
@@ -85,6 +85,11 @@ def make_batch(run_config, prompts, data_root):
         return maker.make(rows, draw, shape=dataset.shape, black=dataset.black, step=step), rows
 
     return make
+
+
+def loss_of(network, batch):
+    with torch.no_grad():
+        return float(training_step(network, batch).total)
 
 
 def masks_of(branch, count):
@@ -156,25 +161,23 @@ def test_a_student_that_already_does_it_has_no_loss(make_batch, distiller, teach
     batch, _ = make_batch(*names)
     perfect = distiller(teacher_steps=1, stepper="euler", guidance=(1.0, 1.0))
     for step in range(4):
-        taught = perfect.teach(batch, teacher, step)
-        loss = training_step(teacher, taught)
-        held = ends_of(batch, 16).held
-        if held is None:
-            assert float(loss.total) < 1e-9
-            continue
-        # What is held follows its own path; nothing else is left to learn.
-        error = velocity_field(teacher, taught)(
-            Joint(ends_of(taught, 16).at(float(taught.sigma[0])).video, None)
-            if taught.inputs.audio is None
-            else ends_of(taught, 16).at(float(taught.sigma[0])),
-            taught.sigma,
-        )
-        free = (error.video - taught.targets.video)[~held]
-        assert float(free.square().mean()) < 1e-9
+        assert loss_of(teacher, perfect.teach(batch, teacher, step)) < 1e-9
     other = random_network(teacher.config, seed=7)
-    assert float(training_step(other, perfect.teach(batch, other, 0)).total) > 1e-3
+    assert loss_of(other, perfect.teach(batch, other, 0)) > 1e-3
     guided = distiller(guidance=(4.0, 4.0)).teach(batch, teacher, 1)
-    assert float(training_step(teacher, guided).total) > 1e-6
+    assert loss_of(teacher, guided) > 1e-6
+
+
+def test_errors_where_the_sampler_puts_back_do_not_count(make_batch, distiller, teacher):
+    batch, _ = make_batch("extend", "inpaint_fixed")
+    taught = distiller().teach(batch, teacher, 0)
+    held = ends_of(batch, 16).held
+    assert torch.equal(taught.counted.video, ~held)
+    assert taught.counted.audio is None
+    expected = loss_of(teacher, taught)
+    for where, changes in ((held, False), (~held, True)):
+        targets = Joint(taught.targets.video + 9.0 * where, taught.targets.audio)
+        assert (loss_of(teacher, replace(taught, targets=targets)) != expected) == changes
 
 
 def test_both_ends_of_a_path_and_what_is_held(make_batch):
@@ -203,24 +206,16 @@ def test_both_ends_of_a_path_and_what_is_held(make_batch):
         assert torch.equal(kept.video[~ends.held], stray.video[~ends.held])
         assert kept.audio is stray.audio
     # The same as the sampler's own rule on latents.
-    latents = patchify_back(ends, batch)
-    assert latents
-
-
-def patchify_back(ends, batch):
-    from openreels.nn.patchify import unpatchify
-
-    frames, rows, columns = batch.inputs.video.grid
-    grid = (frames, rows * 2, columns * 2)
+    frames, height, width = batch.inputs.video.grid
 
     def back(x):
-        return unpatchify(x, grid=grid, patch=2)
+        return unpatchify(x, grid=(frames, height * 2, width * 2), patch=2)
 
-    known = back(ends.held.float())[:, 0] > 0
-    rule = hold_known(back(ends.clean.video), back(ends.noise.video), known)
-    stray = ends.noise.map(lambda x: x + 1)
+    rule = hold_known(
+        back(ends.clean.video), back(ends.noise.video), back(ends.held.float())[:, 0] > 0
+    )
     expected = rule(Joint(back(stray.video), None), 0.4).video
-    return torch.allclose(back(ends.impose(stray, 0.4).video), expected, atol=1e-6)
+    torch.testing.assert_close(back(ends.impose(stray, 0.4).video), expected)
 
 
 def test_the_student_s_own_states_are_those_of_its_steps(make_batch, distiller, teacher):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from openreels.conditioning.masks import latent_known
@@ -77,6 +77,8 @@ class TrainingBatch:
     """Task of each sample."""
     context_tags: Int[Tensor, "b n"] | None = None
     """Number of the reference that each prompt token belongs to; None: there are no references."""
+    counted: Joint[Bool[Tensor, "b n p"] | None] = Joint(None, None)
+    """True where an error counts; None is everywhere."""
 
 
 def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> TaskDraw:

@@ -225,7 +225,7 @@ class Distiller:
 
         Returns:
             Noisy tokens at the level, and the velocity that leads to the teacher's state at the
-            next one.
+            next one; what the sampler puts back does not count.
         """
         index, visited = self.place(step)
         ends, coarse = ends_of(batch, self._channels), self._coarse
@@ -249,6 +249,7 @@ class Distiller:
             targets=start.zip(end, slope),
             truths=Joint(None, None),
             sigma=torch.full_like(batch.sigma, level),
+            counted=Joint(None if ends.held is None else ~ends.held, None),
         )
 
     def advance(

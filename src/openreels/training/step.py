@@ -57,7 +57,7 @@ def training_step(
         )
     velocity = velocity.zip(batch.targets, _clip_alone)
     told = told.zip(batch.truths, _clip_alone)
-    parts = velocity_errors(velocity, batch.targets)
+    parts = velocity_errors(velocity, batch.targets, counted=batch.counted)
     truths = Joint(
         _entropy(told.video, batch.truths.video), _entropy(told.audio, batch.truths.audio)
     )
