@@ -78,9 +78,7 @@ def make_batch(run_config, prompts, data_root):
             config=replace(run_config, tasks=replace(run_config.tasks, text_dropout=0.0)),
             encode_text=prompts.encode_text,
         )
-        draw = TaskDraw(
-            names=names, video=task.video, sound=task.sound, picture=task.single_frame
-        )
+        draw = TaskDraw(names=names, video=task.video, sound=task.sound, picture=task.single_frame)
         rows = dataset.read(range(len(names)))
         return maker.make(rows, draw, shape=dataset.shape, black=dataset.black, step=step), rows
 
@@ -141,9 +139,7 @@ def test_the_teacher_is_the_sampler(tiny_networks, run_config):
         got = teaches.advance(batch, start, 0, ends.impose)
     wanted = Joint(patchify(expected.video, components.patch), expected.audio.mT)
     for name in ("video", "audio"):
-        torch.testing.assert_close(
-            getattr(got, name), getattr(wanted, name), atol=2e-4, rtol=2e-4
-        )
+        torch.testing.assert_close(getattr(got, name), getattr(wanted, name), atol=2e-4, rtol=2e-4)
     assert torch.equal(got.video[ends.held], wanted.video[ends.held])
 
 
@@ -190,9 +186,7 @@ def test_both_ends_of_a_path_and_what_is_held(make_batch):
     held = ends.held.unflatten(-1, (4, -1)).all(-1)
     assert torch.equal(held[2:], known[2:])
     assert not held[:2].any()
-    torch.testing.assert_close(
-        ends.clean.video, patchify(rows.video, 2), atol=1e-5, rtol=1e-5
-    )
+    torch.testing.assert_close(ends.clean.video, patchify(rows.video, 2), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(
         ends.clean.video - ends.noise.video, -batch.targets.video, atol=1e-5, rtol=1e-5
     )

@@ -19,6 +19,7 @@ from openreels.core.arrays import PerSample
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.seeding import generator
+from openreels.diffusion.cache import continued
 from openreels.diffusion.guidance import Guidance, combine
 from openreels.diffusion.sample import Progress, hold_known, sample
 from openreels.diffusion.schedule import sampling_sigmas
@@ -167,7 +168,7 @@ def denoise(
     Args:
         components: Networks.
         conditions: What the network sees beside noise.
-        sampling: Steps, solver and guidance.
+        sampling: Steps, solver, guidance and step cache.
         seed: Seed of the noise.
         progress: Called with the steps done and the steps in all.
 
@@ -184,7 +185,7 @@ def denoise(
             progress(state.step, state.num_steps)
 
     return sample(
-        guided_denoiser(components, conditions, sampling.rule),
+        continued(guided_denoiser(components, conditions, sampling.rule), sampling.cache),
         noise,
         sampling_sigmas(sampling.num_steps, shift=sampling.shift),
         STEPPERS[sampling.stepper],

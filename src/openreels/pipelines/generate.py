@@ -213,6 +213,7 @@ def _metadata(
         "solver": sampling.stepper,
         "guidance_scale": sampling.guidance.video,
         "audio_guidance_scale": sampling.guidance.audio,
+        "step_cache": sampling.cache.threshold,
         "seconds": round(clip.duration_s, 4),
         "num_frames": clip.num_frames,
         "width": None if clip.frames is None else clip.frames.shape[2],

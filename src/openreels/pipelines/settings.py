@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
+from openreels.diffusion.cache import StepCache
 from openreels.diffusion.guidance import Guidance
 
 
@@ -21,6 +22,8 @@ class Sampling:
     """Shift of the noise levels towards noise; 1 is none."""
     rescale: float = 0.0
     """How much of the growth of contrast under guidance is taken back, in [0, 1]."""
+    cache: StepCache = StepCache()
+    """Which evaluations are left out."""
 
     @property
     def rule(self) -> Guidance:
@@ -55,4 +58,5 @@ def sampling_of(request: GenerationRequest, base: Sampling | None = None) -> Sam
             base.guidance.video if video is None else float(video),
             base.guidance.audio if audio is None else float(audio),
         ),
+        cache=replace(base.cache, threshold=float(request.step_cache)),
     )
