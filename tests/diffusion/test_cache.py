@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -55,7 +57,7 @@ def test_no_more_than_so_many_are_left_out_in_a_row():
         field = Field()
         run(field, StepCache(threshold=1.0, max_skips=most), num_steps=24)
         places = [round((1 - level) * 24) for level in field.levels]
-        gaps = [b - a - 1 for a, b in zip(places, places[1:], strict=False)]
+        gaps = [after - before - 1 for before, after in pairwise(places)]
         assert gaps[0] == 0
         assert max(gaps) == most
 

@@ -1,6 +1,6 @@
 """How much work a request gets: steps, solver, guidance."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
@@ -22,7 +22,7 @@ class Sampling:
     """Shift of the noise levels towards noise; 1 is none."""
     rescale: float = 0.0
     """How much of the growth of contrast under guidance is taken back, in [0, 1]."""
-    cache: StepCache = StepCache()
+    cache: StepCache = field(default_factory=StepCache)
     """Which evaluations are left out."""
 
     @property

@@ -6,7 +6,7 @@ absent branch is not run at all; what is given of the video varies from sample t
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from einops import rearrange
@@ -77,7 +77,7 @@ class TrainingBatch:
     """Task of each sample."""
     context_tags: Int[Tensor, "b n"] | None = None
     """Number of the reference that each prompt token belongs to; None: there are no references."""
-    counted: Joint[Bool[Tensor, "b n p"] | None] = Joint(None, None)
+    counted: Joint[Bool[Tensor, "b n p"] | None] = field(default_factory=lambda: Joint(None, None))
     """True where an error counts; None is everywhere."""
 
 

@@ -61,9 +61,10 @@ class Ends:
 
     def impose(self, noisy: Sample, level: float) -> Sample:
         """Put what is held back on its path, as ``diffusion.sample.hold_known`` does."""
-        if self.held is None or noisy.video is None:
+        there = self.at(level).video
+        if self.held is None or noisy.video is None or there is None:
             return noisy
-        return Joint(torch.where(self.held, self.at(level).video, noisy.video), noisy.audio)
+        return Joint(torch.where(self.held, there, noisy.video), noisy.audio)
 
 
 def ends_of(batch: TrainingBatch, channels: int) -> Ends:
