@@ -164,6 +164,35 @@ def test_a_student_that_already_does_it_has_no_loss(make_batch, distiller, teach
     assert loss_of(teacher, guided) > 1e-6
 
 
+def test_lessons_with_references_are_distilled_too(
+    run_config, lessons_root, prompts, distiller, teacher
+):
+    dataset = ShardDataset(lessons_root)
+    rows = dataset.read(range(12))
+    names = tuple(lesson.task for lesson in rows.lessons)
+    tasks = replace(run_config.tasks, text_dropout=0.0, reference_dropout=0.0)
+    maker = BatchMaker(
+        config=replace(run_config, tasks=tasks),
+        encode_text=prompts.encode_text,
+        conditioner=prompts,
+    )
+    draw = TaskDraw(names=names, video=True, sound=True, picture=False)
+    batch = maker.make(rows, draw, shape=dataset.shape, black=dataset.black, step=0)
+    taught = distiller(teacher_steps=1, stepper="euler", guidance=(1.0, 1.0), visited_share=1.0)
+    for step in range(4):
+        assert loss_of(teacher, taught.teach(batch, teacher, step)) < 1e-9
+    masked = [lesson.known is not None for lesson in rows.lessons]
+    assert any(masked)
+    held = ends_of(batch, 16).held.flatten(1).any(1)
+    assert held.tolist() == masked
+    video = taught.teach(batch, teacher, 0).inputs.video
+    before = batch.inputs.video.grid_start
+    assert before > 0
+    assert torch.equal(video.tokens[:, :before], batch.inputs.video.tokens[:, :before])
+    guided = distiller().teach(batch, teacher, 0)
+    assert loss_of(teacher, guided) > 1e-6
+
+
 def test_errors_where_the_sampler_puts_back_do_not_count(make_batch, distiller, teacher):
     batch, _ = make_batch("extend", "inpaint_fixed")
     taught = distiller().teach(batch, teacher, 0)

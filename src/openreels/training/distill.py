@@ -36,6 +36,8 @@ from openreels.training.networks import load_frozen, weights_path
 
 Encoded = tuple[Context, ContextMask]
 """Prompt tokens and which of them may be attended."""
+_LIKENESSES = frozenset(name for name, task in TASKS.items() if task.source == "stills")
+"""Tasks that are given pictures and not the clip itself; lessons are not among them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +92,7 @@ def ends_of(batch: TrainingBatch, channels: int) -> Ends:
     clean, noise = follow(clean_from_velocity), follow(noise_from_velocity)
     if batch.inputs.video is None or clean.video is None:
         return Ends(clean=clean, noise=noise, held=None)
-    own = torch.tensor([TASKS[name].source != "stills" for name in batch.tasks])
+    own = torch.tensor([name not in _LIKENESSES for name in batch.tasks])
     count, cells = clean.video.shape[1], clean.video.shape[2] // channels
     parts = batch.inputs.video.tokens[:, -count:].unflatten(-1, (cells, -1))
     given = parts[..., channels : 2 * channels]
