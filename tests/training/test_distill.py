@@ -206,21 +206,23 @@ def test_errors_where_the_sampler_puts_back_do_not_count(make_batch, distiller, 
 
 
 def test_both_ends_of_a_path_and_what_is_held(make_batch):
-    names = ("t2av", "first", "extend", "inpaint_fixed")
+    names = ("t2av", "first", "last", "extend", "inpaint_fixed")
     batch, rows = make_batch(*names)
     ends = ends_of(batch, 16)
     count = batch.targets.video.shape[1]
     known = masks_of(batch.inputs.video, count)
     assert known[1:].flatten(1).any(1).all()
     held = ends.held.unflatten(-1, (4, -1)).all(-1)
-    assert torch.equal(held[2:], known[2:])
-    assert not held[:2].any()
+    # A clip's own latents are put back; of pictures only that of the first frame is one.
+    for row in (1, 3, 4):
+        assert torch.equal(held[row], known[row])
+    assert not held[[0, 2]].any()
     torch.testing.assert_close(ends.clean.video, patchify(rows.video, 2), atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(
         ends.clean.video - ends.noise.video, -batch.targets.video, atol=1e-5, rtol=1e-5
     )
     for level in (0.0, 0.3, 1.0):
-        sigma = torch.full((4,), level)
+        sigma = torch.full((5,), level)
         expected = add_noise(ends.clean.video, ends.noise.video, sigma)
         assert torch.equal(ends.at(level).video, expected)
         stray = ends.noise.map(lambda x: x + 1)

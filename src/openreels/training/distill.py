@@ -37,7 +37,7 @@ from openreels.training.networks import load_frozen, weights_path
 Encoded = tuple[Context, ContextMask]
 """Prompt tokens and which of them may be attended."""
 _LIKENESSES = frozenset(name for name, task in TASKS.items() if task.source == "stills")
-"""Tasks that are given pictures and not the clip itself; lessons are not among them."""
+"""Tasks that are given pictures, of which only that of the first frame is a latent of the clip."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +78,7 @@ def ends_of(batch: TrainingBatch, channels: int) -> Ends:
 
     Returns:
         Data and noise. What is given by the clip itself is held, with the latents I that the
-        sampler would hold; a still is a likeness, and is not.
+        sampler would hold; a still after the first frame is a likeness of four frames, and is not.
     """
     now = batch.inputs.zip(
         batch.targets, lambda branch, v: None if branch is None or v is None else _noisy(branch, v)
@@ -92,11 +92,14 @@ def ends_of(batch: TrainingBatch, channels: int) -> Ends:
     clean, noise = follow(clean_from_velocity), follow(noise_from_velocity)
     if batch.inputs.video is None or clean.video is None:
         return Ends(clean=clean, noise=noise, held=None)
-    own = torch.tensor([name not in _LIKENESSES for name in batch.tasks])
+    likeness = torch.tensor([name in _LIKENESSES for name in batch.tasks])
     count, cells = clean.video.shape[1], clean.video.shape[2] // channels
     parts = batch.inputs.video.tokens[:, -count:].unflatten(-1, (cells, -1))
     given = parts[..., channels : 2 * channels]
-    held = parts[..., -1:].bool() & own.to(parts.device)[:, None, None, None]
+    frame = count // batch.inputs.video.grid[0] if batch.inputs.video.grid else count
+    later = torch.arange(count) >= frame
+    unlike = (likeness[:, None] & later).to(parts.device)
+    held = parts[..., -1:].bool() & ~unlike[..., None, None]
     held = held.expand_as(given).flatten(2)
     video = torch.where(held, given.flatten(2), clean.video)
     return Ends(
