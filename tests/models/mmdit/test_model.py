@@ -251,7 +251,7 @@ def test_skip_is_the_best_linear_guess_and_leaves_unit_variance_to_predict():
     noisy, velocity = (1 - level) * clean + level * noise, noise - clean
     positions = torch.zeros(4, 20_000, 1)
     inputs = Joint(None, BranchInput(tokens=noisy, positions=positions))
-    guess = network._with_skip(Joint(None, torch.zeros_like(noisy)), inputs, sigma).audio
+    guess = network._with_skip(Joint(None, torch.zeros_like(noisy)), inputs, Joint(sigma, sigma)).audio
     slope = (noisy * velocity).sum((1, 2)) / noisy.square().sum((1, 2))
     torch.testing.assert_close(guess, slope[:, None, None] * noisy, atol=0.08, rtol=0)
     norm = (level**2 + (1 - level) ** 2).sqrt()
