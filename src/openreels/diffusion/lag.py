@@ -3,8 +3,8 @@
 Not given by the paper, whose branches share one noise level (eq. 6): ours. When both are clear at
 the same time, neither can read from the other when something hits before it has chosen itself.
 
-With a lag of ``k``, audio is at the level at which its ratio of noise to data is ``k`` times that of
-the video at level ``s``: ``k s / (1 + (k - 1) s)``. Scaled by ``1 + (k - 1) s`` such audio is
+With a lag of ``k``, audio is at the level at which its ratio of noise to data is ``k`` times that
+of the video at level ``s``: ``k s / (1 + (k - 1) s)``. Scaled by ``1 + (k - 1) s`` such audio is
 ``(1 - s) clean + s (k noise)``, which is the straight path of level ``s`` from noise ``k`` times as
 strong. So one solver on one clock takes both modalities along, and a straight path stays straight.
 """

@@ -123,16 +123,17 @@ def guided_denoiser(
     def denoise(noisy: Sample, sigma: PerSample) -> Sample:
         rows = 2 if guidance.applies(float(sigma[0])) else 1
         lags = audio_lag != 1 and noisy.video is not None and noisy.audio is not None
+        level = Joint(sigma, sigma)
         if lags and noisy.audio is not None:
+            level = Joint(sigma, lagging_level(sigma, audio_lag))
             noisy = Joint(noisy.video, from_clock(noisy.audio, sigma, audio_lag))
         inputs = branch_inputs(components, conditions, noisy)
         tokens = components.mmdit(
             inputs.map(lambda branch: rows_of(branch, rows)),
             context[:rows],
             mask[:rows],
-            sigma.expand(rows),
+            level.map(lambda one: one.expand(rows)),
             named[:rows],
-            audio_sigma=lagging_level(sigma, audio_lag).expand(rows) if lags else None,
         )
         velocity = _latents(components, tokens, noisy)
         if rows == 2:

@@ -81,6 +81,11 @@ class TrainingBatch:
     audio_sigma: PerSample | None = None
     """Noise level of the audio of each sample where it may be another; None: the same."""
 
+    @property
+    def levels(self) -> Joint[PerSample]:
+        """Noise levels of both modalities."""
+        return Joint(self.sigma, self.sigma if self.audio_sigma is None else self.audio_sigma)
+
 
 def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> TaskDraw:
     """Draw the structure of a batch by its share, then a task a sample within it.

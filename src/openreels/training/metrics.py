@@ -34,10 +34,9 @@ class Meter:
         for branch, entropy in (("video", loss.truths.video), ("audio", loss.truths.audio)):
             if entropy is not None:
                 self.add(f"{branch}/truth", float(entropy.detach()))
-        hearing = batch.sigma if batch.audio_sigma is None else batch.audio_sigma
         for branch, part, levels in (
-            ("video", loss.parts.video, batch.sigma),
-            ("audio", loss.parts.audio, hearing),
+            ("video", loss.parts.video, batch.levels.video),
+            ("audio", loss.parts.audio, batch.levels.audio),
         ):
             if part is None:
                 continue

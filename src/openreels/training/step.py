@@ -52,8 +52,7 @@ def training_step(
     """
     with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
         velocity, told = network.with_truths(
-            *(batch.inputs, batch.context, batch.context_mask, batch.sigma, batch.context_tags),
-            audio_sigma=batch.audio_sigma,
+            *(batch.inputs, batch.context, batch.context_mask, batch.levels, batch.context_tags),
             sparsity=sparsity,
         )
     velocity = velocity.zip(batch.targets, _clip_alone)

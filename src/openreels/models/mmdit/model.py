@@ -76,10 +76,9 @@ class MMDiT(nn.Module):
         inputs: Joint[BranchInput | None],
         context: Context,
         context_mask: ContextMask,
-        sigma: PerSample,
+        sigma: PerSample | Joint[PerSample],
         context_tags: Int[Tensor, "b n"] | None = None,
         *,
-        audio_sigma: PerSample | None = None,
         sparsity: float | None = None,
     ) -> Joint[Float[Tensor, "b n p"] | None]:
         """Predict velocities, a token for a token.
@@ -88,11 +87,10 @@ class MMDiT(nn.Module):
             inputs: Tokens and positions of each branch; None for a branch that is absent.
             context: Prompt tokens of the frozen encoder, the same for both branches.
             context_mask: True where a prompt token may be attended; padding changes nothing.
-            sigma: Noise level in [0, 1] of each sample, of the video and of the audio.
+            sigma: Noise level in [0, 1] of each sample, the same for both branches (eq. 6); or one
+                for each branch, which is ours.
             context_tags: Number of the reference that a prompt token belongs to; 0 is none, as is
                 None for all.
-            audio_sigma: Noise level of the audio where it is not ``sigma``. Not given by the
-                paper, whose branches share one level (eq. 6): ours. None is the paper's.
             sparsity: Share of the video cubes that the attention from video to video leaves out,
                 in [0, 1); None is the config's.
 
@@ -106,9 +104,7 @@ class MMDiT(nn.Module):
                 attention is asked for without a grid.
         """
         out = self.with_truths(
-            *(inputs, context, context_mask, sigma, context_tags),
-            audio_sigma=audio_sigma,
-            sparsity=sparsity,
+            inputs, context, context_mask, sigma, context_tags, sparsity=sparsity
         )
         return out[0]
 
@@ -117,10 +113,9 @@ class MMDiT(nn.Module):
         inputs: Joint[BranchInput | None],
         context: Context,
         context_mask: ContextMask,
-        sigma: PerSample,
+        sigma: PerSample | Joint[PerSample],
         context_tags: Int[Tensor, "b n"] | None = None,
         *,
-        audio_sigma: PerSample | None = None,
         sparsity: float | None = None,
     ) -> tuple[Joint[Float[Tensor, "b n p"] | None], Joint[Float[Tensor, "b n k"] | None]]:
         """Predict velocities, and tell half-way what is true of the tokens.
@@ -131,7 +126,6 @@ class MMDiT(nn.Module):
             context_mask: True where a prompt token may be attended.
             sigma: Noise levels.
             context_tags: Numbers of references of the prompt tokens.
-            audio_sigma: Noise levels of the audio.
             sparsity: Share of cubes left out.
 
         Returns:
@@ -145,9 +139,10 @@ class MMDiT(nn.Module):
             # Sparse attention takes the grid first; order means nothing to everything else.
             inputs = Joint(inputs.video.turned(before), inputs.audio)
         prompt = self._pool(context, context_mask)
-        levels = Joint(sigma, sigma if audio_sigma is None else audio_sigma)
-        features = self.sigma_embedding(sigma) + prompt
-        hearing = features if audio_sigma is None else self.sigma_embedding(audio_sigma) + prompt
+        levels = sigma if isinstance(sigma, Joint) else Joint(sigma, sigma)
+        features = Joint(seeing := self.sigma_embedding(levels.video) + prompt, seeing)
+        if levels.audio is not levels.video:
+            features = Joint(seeing, self.sigma_embedding(levels.audio) + prompt)
         visible = None if bool(context_mask.all()) else context_mask
         around = inputs.map(
             lambda one: (
@@ -158,16 +153,16 @@ class MMDiT(nn.Module):
         )
         still = None
         if any(one is not None and one.tags is not None for one in (inputs.video, inputs.audio)):
-            still = self.sigma_embedding(torch.zeros_like(sigma)) + prompt
+            still = self.sigma_embedding(torch.zeros_like(levels.video)) + prompt
         prompt_in = (context, None if context_tags is None else self._tag_vectors(context_tags))
-        video, video_ada = self._enter(self.video, inputs.video, prompt_in, (features, still))
-        audio, audio_ada = self._enter(self.audio, inputs.audio, prompt_in, (hearing, still))
+        video, video_ada = self._enter(self.video, inputs.video, prompt_in, (features.video, still))
+        audio, audio_ada = self._enter(self.audio, inputs.audio, prompt_in, (features.audio, still))
         states, told = self._blocks(Joint(video, audio), around, Joint(video_ada, audio_ada))
         velocity = Joint(
-            None if states.video is None else self.video.head(states.video.tokens, features),
+            None if states.video is None else self.video.head(states.video.tokens, features.video),
             None
             if states.audio is None or self.audio is None
-            else self.audio.head(states.audio.tokens, hearing),
+            else self.audio.head(states.audio.tokens, features.audio),
         )
         if self.config.skip:
             velocity = self._with_skip(velocity, inputs, levels)
@@ -237,7 +232,9 @@ class MMDiT(nn.Module):
         if inputs.video is not None:
             cells = config.patch**2
             noisy = inputs.video.tokens.unflatten(-1, (cells, -1))
-            video = one(output.video, noisy[..., : config.video_out // cells].flatten(2), sigma.video)
+            video = one(
+                output.video, noisy[..., : config.video_out // cells].flatten(2), sigma.video
+            )
         if inputs.audio is not None:
             audio = one(output.audio, inputs.audio.tokens, sigma.audio)
         return Joint(video, audio)
