@@ -31,7 +31,8 @@ class NoiseLevelConfig:
     ends of the path in the training. Ours."""
     lag_share: float = 0.0
     """Share of the samples whose audio is noisier than their video, in [0, 1]: the audio branch
-    then reads of a clearer picture when something hits. 0 is the paper's one level for both. Ours."""
+    then reads of a clearer picture when something hits. 0 is the paper's one level for both.
+    Ours."""
     max_lag: float = 16.0
     """Largest such lag (``diffusion.lag``), >= 1; lags are drawn from 1 to it, evenly by their
     logarithm."""
