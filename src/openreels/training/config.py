@@ -236,7 +236,8 @@ class TrainConfig:
     init: str | None = None
     """Weights to start from: a file (a relative path is taken from the run's folder), or
     ``shipped``; None for new ones. They must have the same config, but may have no names of
-    references (``num_tags``); a refiner takes of them what has its names and shapes."""
+    references (``num_tags``) and no ``keyframes``; a refiner takes of them what has its names and
+    shapes."""
     init_audio: str | None = None
     """Weights whose audio branch takes the place of that of ``init``, as the paper's joint phase
     begins from two branches that were trained apart. Not given by the paper: what is shared, here
@@ -283,8 +284,8 @@ class TrainConfig:
             raise ValueError("init_audio needs a model with an audio branch; leave it out")
         if self.tasks.keyframes and (self.refiner is not None or not self.model.keyframes):
             raise ValueError(
-                "a share of tasks.keyframes needs a base whose model has keyframes set, so that its "
-                "weights say what they learnt; set it"
+                "a share of tasks.keyframes needs a base whose model has keyframes set, so that "
+                "its weights say what they learnt; set it"
             )
         if self.keyframe_weight < 0:
             raise ValueError(f"keyframe_weight must be at least 0, got {self.keyframe_weight:g}")

@@ -121,8 +121,8 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
             start_from(network, start)
         elif grown != model or start.config.num_tags not in {0, model.num_tags}:
             raise CheckpointError(
-                f"init must have the config of the run, but for keyframes, and num_tags where it has "
-                f"none, got {start.config} in {config.init}; set the run's model to it"
+                f"init must have the config of the run, but for keyframes, and num_tags where it "
+                f"has none, got {start.config} in {config.init}; set the run's model to it"
             )
         else:
             # Names of references are new to weights without them: they keep their initial values.
