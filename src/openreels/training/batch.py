@@ -263,7 +263,7 @@ class BatchMaker:
     def _beside(
         self,
         clip: BranchInput,
-        clean: VideoLatents,
+        clean: Float[Tensor, "b c k y x"],
         known: LatentMask,
         draw: TaskDraw,
         place: _Place,
@@ -279,7 +279,7 @@ class BatchMaker:
         keyframes = Keyframes(
             noisy=add_noise(clean, noise, sigma),
             places=places,
-            known=keyframes_known(known, places, clean, stills),
+            known=keyframes_known(known, places, stills),
             given=clean,
         )
         inputs = with_keyframes(clip, keyframes, shape=place.shape, patch=patch)

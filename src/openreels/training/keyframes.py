@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import torch
 from einops import repeat
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from openreels.conditioning.keyframes import keyframe_frames, keyframe_places
 from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR
-from openreels.core.arrays import LatentMask, VideoLatents
+from openreels.core.arrays import LatentMask
 from openreels.core.shapes import ClipShape
 from openreels.models.video_vae.model import VideoVAE
 from openreels.stage.render import render_video
@@ -48,8 +48,8 @@ def encode_keyframes(
 
 
 def keyframes_known(
-    known: LatentMask, places: Sequence[int], like: VideoLatents, stills: Sequence[bool]
-) -> LatentMask:
+    known: LatentMask, places: Sequence[int], stills: Sequence[bool]
+) -> Bool[Tensor, "b k y x"]:
     """Find what of the keyframes is given.
 
     A picture that is given inside a clip is a likeness of four frames, not their latent, so nothing
@@ -58,15 +58,13 @@ def keyframes_known(
     Args:
         known: What of the low-resolution clips is given.
         places: Their latent frames that have keyframes.
-        like: Latents of the keyframes, for their size: a multiple of the clip's.
         stills: Whether pictures are what is given, a sample.
 
     Returns:
         True where a keyframe is given.
     """
-    factor = like.shape[3] // known.shape[2]
     some = known[:, list(places)]
     moving = torch.tensor([place > 0 for place in places], device=known.device)
     pictures = torch.tensor(list(stills), device=known.device)
     some = some & ~(pictures[:, None] & moving[None])[..., None, None]
-    return repeat(some, "b k h w -> b k (h p) (w q)", p=factor, q=factor)
+    return repeat(some, "b k h w -> b k (h p) (w q)", p=SPACE_FACTOR, q=SPACE_FACTOR)

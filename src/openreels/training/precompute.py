@@ -69,7 +69,7 @@ class LatentBatch:
     """What they show."""
     lessons: tuple[Lesson, ...] = ()
     """What each has beside its clip; empty in a bucket without lessons."""
-    keyframes: Float[Tensor, "b c k y x"] | None = None
+    keyframes: Float[Tensor, "b c j y x"] | None = None
     """Latents of the high-resolution keyframes of each clip; None in a bucket without."""
 
     @staticmethod
