@@ -101,7 +101,7 @@ def branch_inputs(
 
 def clip_and_keyframes(
     video: Tensor, conditions: Conditions
-) -> tuple[VideoLatents, VideoLatents | None]:
+) -> tuple[VideoLatents, Float[Tensor, "b c k y x"] | None]:
     """Take the video part of a sample apart.
 
     Args:
