@@ -15,7 +15,13 @@ from openreels.pipelines.generate import generate
 from openreels.pipelines.settings import MODES
 from openreels.weights.checkpoint import save_network
 
-MARK = {"num_steps": 3, "shift": 2.0, "guidance_scale": 4.0, "audio_guidance_scale": 4.0}
+MARK = {
+    "num_steps": 3,
+    "shift": 2.0,
+    "guidance_scale": 4.0,
+    "audio_guidance_scale": 4.0,
+    "audio_lag": 1.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +47,7 @@ class Rows:
         self.hook = network.register_forward_pre_hook(self._count, with_kwargs=True)
 
     def _count(self, network, args, kwargs):
-        self.counts.append(args[3].shape[0])
+        self.counts.append(args[1].shape[0])
 
 
 def run(both, **fields):
@@ -116,6 +122,7 @@ def test_its_sampling_is_straight_steps_between_its_levels():
     sampling = module.Distilled(**MARK).sampling
     assert (sampling.num_steps, sampling.stepper, sampling.shift) == (3, "euler", 2.0)
     assert sampling.guidance == Joint(1.0, 1.0)
+    assert module.Distilled(**MARK | {"audio_lag": 4.0}).sampling.audio_lag == 4.0
 
 
 @pytest.mark.parametrize(
@@ -123,7 +130,8 @@ def test_its_sampling_is_straight_steps_between_its_levels():
     [
         ({"num_steps": 0}, "num_steps must be at least 1"),
         ({"shift": 0.0}, "shift positive"),
-        ({"guidance_scale": 0.0}, "guidance scales must be at least 1"),
+        ({"guidance_scale": 0.0}, "must be at least 1"),
+        ({"audio_lag": 0.5}, "audio_lag must be at least 1"),
     ],
 )
 def test_impossible_marks_are_refused(change, rule):

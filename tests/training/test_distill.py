@@ -94,7 +94,8 @@ def masks_of(branch, count):
     return branch.tokens[:, -count:].unflatten(-1, (4, -1))[..., -1].bool()
 
 
-def test_the_teacher_is_the_sampler(tiny_networks, run_config):
+@pytest.mark.parametrize("lag", [1.0, 4.0])
+def test_the_teacher_is_the_sampler(tiny_networks, lag):
     """A chain of one step of many is a run of the sampler, guidance and masks included."""
     networks = {name: network.eval() for name, network in tiny_networks().items()}
     with torch.no_grad():
@@ -109,6 +110,7 @@ def test_the_teacher_is_the_sampler(tiny_networks, run_config):
     with torch.no_grad():
         conditions = build(request, components, Material(clip=clip, region=region))
         sampling = Sampling(num_steps=3, stepper="adams", guidance=Joint(3.0, 2.0), shift=2.0)
+        sampling = replace(sampling, audio_lag=lag)
         expected = denoise(components, conditions, sampling, seed=4)
         noise = draw_noise(components, conditions, 4)
         given = conditions.given
@@ -127,16 +129,18 @@ def test_the_teacher_is_the_sampler(tiny_networks, run_config):
             tasks=("inpaint_fixed",),
         )
         config = DistillConfig(num_steps=1, teacher_steps=3, shift=2.0, guidance=(3.0, 2.0))
+        config = replace(config, audio_lag=lag)
         teaches = Distiller(
             config=config,
             teacher=components.mmdit,
             encode_text=components.text_encoder.encode_text,
             seed=0,
         )
-        ends = ends_of(batch, channels)
+        ends = ends_of(batch, channels, audio_lag=lag)
         assert ends.held is not None
-        assert torch.equal(ends.noise.video, start.video)
-        got = teaches.advance(batch, start, 0, ends.impose)
+        torch.testing.assert_close(ends.noise.video, start.video)
+        torch.testing.assert_close(ends.noise.audio, lag * start.audio)
+        got = teaches.advance(batch, ends.noise, 0, ends.impose)
     wanted = Joint(patchify(expected.video, components.patch), expected.audio.mT)
     for name in ("video", "audio"):
         torch.testing.assert_close(getattr(got, name), getattr(wanted, name), atol=2e-4, rtol=2e-4)
@@ -155,7 +159,13 @@ def test_the_teacher_is_the_sampler(tiny_networks, run_config):
 def test_a_student_that_already_does_it_has_no_loss(make_batch, distiller, teacher, names):
     """With one unguided step of the teacher a step, the teacher itself is the perfect student."""
     batch, _ = make_batch(*names)
-    perfect = distiller(teacher_steps=1, stepper="euler", guidance=(1.0, 1.0))
+    one = {"teacher_steps": 1, "stepper": "euler", "guidance": (1.0, 1.0)}
+    perfect = distiller(**one)
+    for lag, share in ((4.0, 0.0), (4.0, 1.0)):
+        late = distiller(**one, audio_lag=lag, visited_share=share)
+        taught = late.teach(batch, teacher, 2)
+        assert loss_of(teacher, taught) < 1e-9
+        assert (taught.audio_sigma is not None) == (TASKS[names[0]].name == "t2av")
     for step in range(4):
         assert loss_of(teacher, perfect.teach(batch, teacher, step)) < 1e-9
     other = random_network(teacher.config, seed=7)
@@ -309,7 +319,7 @@ def test_an_interrupted_distillation_is_bitwise_the_whole_one(distill_config, tm
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     assert mark_of(result.export) == Distilled(
-        num_steps=4, shift=3.0, guidance_scale=4.0, audio_guidance_scale=4.0
+        num_steps=4, shift=3.0, guidance_scale=4.0, audio_guidance_scale=4.0, audio_lag=1.0
     )
     changed = replace(distill_config.distill, num_steps=2)
     with pytest.raises(CheckpointError, match="another distill"):
@@ -334,6 +344,7 @@ def test_the_student_comes_closer_to_its_teacher(distill_config, tmp_path):
 def test_distilled_weights_do_not_teach(distill_config, tmp_path, teacher, prompts):
     path = tmp_path / "fast.safetensors"
     mark = {"num_steps": 4, "shift": 1.0, "guidance_scale": 4.0, "audio_guidance_scale": 4.0}
+    mark |= {"audio_lag": 1.0}
     save_network(path, teacher, metadata={"distilled": mark})
     config = replace(distill_config.distill, teacher="fast.safetensors")
     with pytest.raises(CheckpointError, match="must hold a base"):

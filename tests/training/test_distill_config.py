@@ -26,6 +26,7 @@ def test_the_mark_is_what_the_student_learns():
         ({"visited_share": 1.5}, "visited_share must lie"),
         ({"guidance": (0.5, 1.0)}, "video guidance_scale must be at least 1"),
         ({"shift": 0.0}, "shift positive"),
+        ({"audio_lag": 0.5}, "audio_lag must be at least 1"),
     ],
 )
 def test_impossible_settings_are_refused(change, rule):
@@ -38,5 +39,8 @@ def test_only_a_base_with_prompts_is_distilled(run_config):
     whole = replace(run_config, distill=DistillConfig(), tasks=tasks)
     with pytest.raises(ValueError, match="set text_dropout to 0"):
         replace(whole, tasks=TaskConfig(text_dropout=0.1))
+    knowing = replace(whole.model, keyframes=True)
+    with pytest.raises(ValueError, match="distilled weights make no keyframes"):
+        replace(whole, model=knowing, tasks=replace(tasks, keyframes=0.5))
     with pytest.raises(ValueError, match="leave the refiner out"):
         replace(whole, refiner=RefinerConfig())

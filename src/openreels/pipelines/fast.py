@@ -41,6 +41,8 @@ class Distilled:
     """Guidance of the picture that its teacher had, >= 1; it cannot be changed any more."""
     audio_guidance_scale: float | int
     """The same of the sound."""
+    audio_lag: float | int
+    """How far audio lags behind video (``diffusion.lag``), >= 1."""
 
     def __post_init__(self) -> None:
         if self.num_steps < 1 or not self.shift > 0:
@@ -48,17 +50,21 @@ class Distilled:
                 "num_steps must be at least 1 and shift positive, got "
                 f"{self.num_steps} and {self.shift:g}"
             )
-        if min(self.guidance_scale, self.audio_guidance_scale) < 1:
+        if min(self.guidance_scale, self.audio_guidance_scale, self.audio_lag) < 1:
             raise ValueError(
-                "guidance scales must be at least 1 (off), got "
-                f"{self.guidance_scale:g} and {self.audio_guidance_scale:g}"
+                "guidance scales and audio_lag must be at least 1 (off), got "
+                f"{self.guidance_scale:g}, {self.audio_guidance_scale:g} and {self.audio_lag:g}"
             )
 
     @property
     def sampling(self) -> Sampling:
         """How noise becomes data: straight steps between its levels, without guidance."""
         return Sampling(
-            num_steps=self.num_steps, stepper="euler", guidance=Joint(1.0, 1.0), shift=self.shift
+            num_steps=self.num_steps,
+            stepper="euler",
+            guidance=Joint(1.0, 1.0),
+            shift=self.shift,
+            audio_lag=self.audio_lag,
         )
 
 

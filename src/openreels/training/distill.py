@@ -24,6 +24,12 @@ from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.seeding import generator
 from openreels.diffusion.guidance import guide
+from openreels.diffusion.lag import (
+    from_clock,
+    lagging_level,
+    velocity_from_clock,
+    velocity_on_clock,
+)
 from openreels.diffusion.path import add_noise, clean_from_velocity, noise_from_velocity
 from openreels.diffusion.sample import Impose, sample
 from openreels.diffusion.schedule import sampling_sigmas
@@ -47,7 +53,8 @@ class Ends:
     clean: Sample
     """Data."""
     noise: Sample
-    """What it was mixed with."""
+    """What it was mixed with; that of audio which lags is as many times stronger, as on the clock
+    of the video."""
     held: Bool[Tensor, "b n p"] | None
     """True where a video token is given by the clip itself, so that the sampler puts it back."""
 
@@ -69,12 +76,13 @@ class Ends:
         return Joint(torch.where(self.held, there, noisy.video), noisy.audio)
 
 
-def ends_of(batch: TrainingBatch, channels: int) -> Ends:
+def ends_of(batch: TrainingBatch, channels: int, *, audio_lag: float = 1.0) -> Ends:
     """Follow the paths of a batch to both ends.
 
     Args:
         batch: Noisy tokens and their velocities.
         channels: Latent channels of video.
+        audio_lag: How far audio lags where both modalities run, >= 1.
 
     Returns:
         Data and noise. What is given by the clip itself is held, with the latents I that the
@@ -85,11 +93,17 @@ def ends_of(batch: TrainingBatch, channels: int) -> Ends:
     )
 
     def follow(to: Callable[[Tensor, Tensor, PerSample], Tensor]) -> Sample:
-        return now.zip(
-            batch.targets, lambda x, v: None if x is None or v is None else to(x, v, batch.sigma)
+        def one(x: Tensor | None, v: Tensor | None, sigma: PerSample) -> Tensor | None:
+            return None if x is None or v is None else to(x, v, sigma)
+
+        return Joint(
+            one(now.video, batch.targets.video, batch.levels.video),
+            one(now.audio, batch.targets.audio, batch.levels.audio),
         )
 
     clean, noise = follow(clean_from_velocity), follow(noise_from_velocity)
+    strength = audio_lag if noise.video is not None else 1.0
+    noise = Joint(noise.video, None if noise.audio is None else noise.audio * strength)
     if batch.inputs.video is None or clean.video is None:
         return Ends(clean=clean, noise=noise, held=None)
     likeness = torch.tensor([name in _LIKENESSES for name in batch.tasks])
@@ -140,12 +154,16 @@ def placed(branch: BranchInput, noisy: Float[Tensor, "b n p"]) -> BranchInput:
     return replace(branch, tokens=torch.cat([before, noisy], dim=1))
 
 
-def velocity_field(network: MMDiT, batch: TrainingBatch, *, bf16: bool = False) -> Denoise:
+def velocity_field(
+    network: MMDiT, batch: TrainingBatch, *, audio_lag: float = 1.0, bf16: bool = False
+) -> Denoise:
     """Make the velocity of the clips of a batch out of the transformer's.
 
     Args:
         network: The transformer.
         batch: What it sees beside noisy tokens.
+        audio_lag: As in ``pipelines.denoise.guided_denoiser``: audio travels on the clock of the
+            video where both run.
         bf16: Whether matrix products take bfloat16 factors.
 
     Returns:
@@ -153,16 +171,44 @@ def velocity_field(network: MMDiT, batch: TrainingBatch, *, bf16: bool = False) 
     """
 
     def denoise(noisy: Sample, sigma: PerSample) -> Sample:
-        inputs = batch.inputs.zip(
-            noisy, lambda branch, x: None if branch is None or x is None else placed(branch, x)
-        )
+        seen, levels = seen_by_network(noisy, sigma, audio_lag)
+        inputs = batch.inputs.zip(seen, _placed_if_there)
         with torch.autocast(sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
-            velocity = network(inputs, batch.context, batch.context_mask, sigma, batch.context_tags)
-        return velocity.zip(
+            velocity = network(
+                inputs, batch.context, batch.context_mask, levels, batch.context_tags
+            )
+        velocity = velocity.zip(
             noisy, lambda v, x: None if v is None or x is None else v[:, -x.shape[1] :].float()
         )
+        if levels.audio is sigma or velocity.audio is None or seen.audio is None:
+            return velocity
+        onward = velocity_on_clock(velocity.audio, seen.audio, sigma, audio_lag)
+        return Joint(velocity.video, onward)
 
     return denoise
+
+
+def seen_by_network(
+    noisy: Sample, sigma: PerSample, audio_lag: float
+) -> tuple[Sample, Joint[PerSample]]:
+    """Take audio that lags off the clock of the video.
+
+    Args:
+        noisy: Tokens on the clock.
+        sigma: Its levels.
+        audio_lag: >= 1; where a modality is absent there is no lag.
+
+    Returns:
+        Tokens as the network sees them, and the level of each modality.
+    """
+    if audio_lag == 1 or noisy.video is None or noisy.audio is None:
+        return noisy, Joint(sigma, sigma)
+    audio = from_clock(noisy.audio, sigma, audio_lag)
+    return Joint(noisy.video, audio), Joint(sigma, lagging_level(sigma, audio_lag))
+
+
+def _placed_if_there(branch: BranchInput | None, noisy: Tensor | None) -> BranchInput | None:
+    return None if branch is None or noisy is None else placed(branch, noisy)
 
 
 def without_prompt(batch: TrainingBatch, empty: Encoded) -> TrainingBatch:
@@ -234,29 +280,37 @@ class Distiller:
             next one; what the sampler puts back does not count.
         """
         index, visited = self.place(step)
-        ends, coarse = ends_of(batch, self._channels), self._coarse
+        ends = ends_of(batch, self._channels, audio_lag=self.config.audio_lag)
+        coarse = self.levels[:: self.config.teacher_steps]
         level, after = float(coarse[index]), float(coarse[index + 1])
         with torch.no_grad():
             start = ends.at(level)
             if visited and index:
-                own = velocity_field(student, batch, bf16=self.bf16)
-                span, straight = coarse[: index + 1], STEPPERS["euler"]
-                start = sample(own, ends.noise, span, straight, impose=ends.impose)
+                own, span = self._field(student, batch), coarse[: index + 1]
+                start = sample(own, ends.noise, span, STEPPERS["euler"], impose=ends.impose)
             end = self.advance(batch, start, index, ends.impose)
 
         def slope(x: Tensor | None, y: Tensor | None) -> Tensor | None:
             return None if x is None or y is None else (x - y) / (level - after)
 
+        sigma, onward = torch.full_like(batch.sigma, level), start.zip(end, slope)
+        seen, levels = seen_by_network(start, sigma, self.config.audio_lag)
+        lags = levels.audio is not sigma
+        if lags and onward.audio is not None and seen.audio is not None:
+            back = velocity_from_clock(onward.audio, seen.audio, sigma, self.config.audio_lag)
+            onward = Joint(onward.video, back)
         return replace(
             batch,
-            inputs=batch.inputs.zip(
-                start, lambda branch, x: None if branch is None or x is None else placed(branch, x)
-            ),
-            targets=start.zip(end, slope),
+            inputs=batch.inputs.zip(seen, _placed_if_there),
+            targets=onward,
             truths=Joint(None, None),
-            sigma=torch.full_like(batch.sigma, level),
+            sigma=sigma,
+            audio_sigma=levels.audio if lags else None,
             counted=Joint(None if ends.held is None else ~ends.held, None),
         )
+
+    def _field(self, network: MMDiT, batch: TrainingBatch) -> Denoise:
+        return velocity_field(network, batch, audio_lag=self.config.audio_lag, bf16=self.bf16)
 
     def advance(
         self, batch: TrainingBatch, start: Sample, index: int, impose: Impose | None = None
@@ -275,17 +329,13 @@ class Distiller:
         config, samples = self.config, len(batch.tasks)
         empty = without_prompt(batch, self.encode_text([""] * samples))
         field = guide(
-            velocity_field(self.teacher, batch, bf16=self.bf16),
-            velocity_field(self.teacher, empty, bf16=self.bf16),
+            self._field(self.teacher, batch),
+            self._field(self.teacher, empty),
             config.rule,
         )
         first = index * config.teacher_steps
         span = self.levels[first : first + config.teacher_steps + 1]
         return sample(field, start, span, STEPPERS[config.stepper], impose=impose)
-
-    @property
-    def _coarse(self) -> Float[Tensor, " steps"]:
-        return self.levels[:: self.config.teacher_steps]
 
     @property
     def _channels(self) -> int:

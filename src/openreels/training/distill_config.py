@@ -31,6 +31,9 @@ class DistillConfig:
     """Its solver, a name in ``diffusion.solvers.STEPPERS``."""
     guidance: tuple[float, float] = (4.0, 4.0)
     """Its guidance scales of video and audio, >= 1; the student takes them in."""
+    audio_lag: float = 1.0
+    """How far audio lags behind video on the way (``diffusion.lag``), >= 1; 1 is one level for
+    both. The teacher must know the lag."""
     visited_share: float = 0.5
     """Share of the batches that start where the student itself comes to from noise, in [0, 1]; the
     others start from data mixed with noise."""
@@ -60,4 +63,5 @@ class DistillConfig:
             shift=self.shift,
             guidance_scale=self.guidance[0],
             audio_guidance_scale=self.guidance[1],
+            audio_lag=self.audio_lag,
         )

@@ -32,6 +32,7 @@ from openreels.training.config import (
     TrainConfig,
 )
 from openreels.training.distill_config import DistillConfig
+from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
 from openreels.training.refiner_config import RefinerConfig, RefinerPairsConfig
 from openreels.training.schedule import (
     DATA,
@@ -369,6 +370,8 @@ RECIPES: dict[str, Recipe] = {
     "stage_long": stage_long,
     "stage_mixed": stage_mixed,
     "stage_distilled": stage_distilled,
+    "stage_data_keyframes": lambda: KEYFRAME_DATA,
+    "stage_keyframes": _one(stage_keyframes),
     "schedule_data": schedule_data,
     **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},
     "message_encoder": message_encoder,
