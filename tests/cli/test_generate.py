@@ -51,6 +51,7 @@ def test_the_suffix_chooses_sound_or_picture(openreels, files, tiny_model):
 def test_a_request_file_gives_the_same_clip_and_options_win(openreels, files, tiny_model):
     model = ("--preset", tiny_model)
     words = ("a cube", *FAST, "--seed", 3, "--first-frame", "picture.png", "--no-sound")
+    words += ("--cache", "0.2")
     first = openreels("generate", *words, *model, "-o", "a.mp4", "--save-request", "request.json")
     assert first.status == 0, first.err
     request = GenerationRequest.from_json((files / "request.json").read_text())
@@ -61,6 +62,7 @@ def test_a_request_file_gives_the_same_clip_and_options_win(openreels, files, ti
         seed=3,
         enhance=False,
         sound=False,
+        step_cache=0.2,
         first_frame="picture.png",
     )
     again = openreels("generate", "--request", "request.json", *model, "-o", "b.mp4")
@@ -116,6 +118,7 @@ WRONG = {
     "output suffix": (["-o", "a.txt"], "must end in one of .mp4"),
     "no device": (["-o", "/proc/a.mp4"], "must be writable"),
     "unknown ratio": (["--aspect-ratio", "2:1"], "aspect_ratio must be one of 16:9"),
+    "cache outside": (["--cache", "2"], "step_cache must be 0 to 1, got 2; 0 turns it off"),
     "unknown size": (["--resolution", "8k"], "resolution must be one of 64p"),
     "size not made": (["--resolution", "1080p"], "this model makes 64p"),
     "tag not in prompt": (["--ref", "@hero=picture.png"], "every tag must occur in the prompt"),

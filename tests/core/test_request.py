@@ -30,6 +30,7 @@ FULL = GenerationRequest(
     references=(HERO, Reference(tag="@place", images=("a.png", "b.png"))),
     voices=(VOICE,),
     steps=4,
+    step_cache=0.2,
 )
 
 
@@ -110,6 +111,7 @@ CASES = {
     "99_s": ({"duration_s": 99}, "duration must be 1 to 15 seconds, got 99"),
     "seed": ({"seed": -1}, "seed must be 0 to"),
     "steps": ({"steps": 0}, "steps must be 1 to 200, got 0"),
+    "step cache": ({"step_cache": 1.5}, "step_cache must be 0 to 1, got 1.5; 0 turns it off"),
     "guidance": ({"guidance_scale": 0.5}, "guidance_scale must be 1 to 30, got 0.5"),
     "audio_guidance": ({"audio_guidance_scale": 31}, "audio_guidance_scale must be 1 to 30"),
     "seven_keyframes": (

@@ -7,6 +7,7 @@ from openreels.conditioning.build import build
 from openreels.conditioning.material import Material
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest, Keyframe
+from openreels.diffusion.cache import StepCache
 from openreels.diffusion.guidance import Guidance
 from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
 from openreels.pipelines import denoise as module
@@ -166,6 +167,36 @@ def test_guidance_in_one_batch_equals_two_evaluations(components):
         # One batch of two sums in another order than two batches of one.
         expected = absent + scale * (prompt - absent)
         torch.testing.assert_close(getattr(guided, name), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["t2av", "t2v", "t2a", "t2i", "first", "inpaint_fixed"])
+def test_the_step_cache_leaves_evaluations_out_of_every_task(components, name):
+    fields, material = _case(name)
+    conditions = _conditions(components, material, **fields)
+    plain = replace(SAMPLING, num_steps=8)
+    cached = replace(plain, cache=StepCache(threshold=1.0))
+    small = replace(plain, cache=StepCache(threshold=1e-12))
+    counts, made = [], []
+    for sampling in (plain, small, cached):
+        calls = []
+        hook = components.mmdit.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        with torch.no_grad():
+            made.append(module.denoise(components, conditions, sampling, seed=3))
+        hook.remove()
+        counts.append(len(calls))
+    assert counts[:2] == [8, 8]
+    assert counts[2] < 8
+    for exact, other, approximate in zip(*(vars_of(one) for one in made), strict=True):
+        assert torch.equal(exact, other)
+        assert not torch.equal(exact, approximate)
+        assert (approximate - exact).norm() < 0.5 * exact.norm()
+    if name == "inpaint_fixed":
+        held = conditions.given.imposed[:, None].expand_as(made[2].video)
+        assert torch.equal(made[2].video[held], conditions.given.latents[held])
+
+
+def vars_of(sample):
+    return [one for one in (sample.video, sample.audio) if one is not None]
 
 
 def test_progress_counts_the_steps(components):

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from openreels.core.joint import Joint
 from openreels.core.request import MODES, GenerationRequest
+from openreels.diffusion.cache import StepCache
 from openreels.diffusion.solvers import STEPPERS
 from openreels.pipelines import settings
 
@@ -23,3 +26,12 @@ def test_wishes_are_kept():
     sampling = settings.sampling_of(request)
     assert sampling.num_steps == 7
     assert sampling.rule.scales == Joint(2.0, 1.0)
+    assert sampling.cache.is_off
+    cached = settings.sampling_of(replace(request, step_cache=0.2))
+    assert cached == replace(sampling, cache=StepCache(threshold=0.2))
+
+
+def test_settings_in_the_place_of_the_mode_s_are_taken():
+    base = replace(settings.MODES["pro"], num_steps=3, shift=2.0)
+    request = GenerationRequest(prompt="a", mode="fast")
+    assert settings.sampling_of(request, base) == base

@@ -38,6 +38,9 @@ def generate(
     steps: Annotated[int | None, _option(_HOW, "Denoising steps; the mode's.")] = None,
     guidance: Annotated[float | None, _option(_HOW, "Pull on the picture; 1 is off.")] = None,
     audio_guidance: Annotated[float | None, _option(_HOW, "Pull on the sound; 1 is off.")] = None,
+    cache: Annotated[
+        float | None, _option(_HOW, "Leave steps out that change less than this; 0.2, 0 is off.")
+    ] = None,
     negative_prompt: Annotated[str | None, _option(_WHAT, "What should not be there.")] = None,
     no_sound: Annotated[bool, _option(_WHAT, "Make no sound.", "--no-sound")] = False,
     no_refine: Annotated[bool, _option(_HOW, "Leave the refiner out.", "--no-refine")] = False,
@@ -94,6 +97,7 @@ def generate(
         "steps": steps,
         "guidance_scale": guidance,
         "audio_guidance_scale": audio_guidance,
+        "step_cache": cache,
         "negative_prompt": negative_prompt,
         "sound": False if no_sound else None,
         "refine": False if no_refine else None,

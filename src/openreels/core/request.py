@@ -104,6 +104,9 @@ class GenerationRequest:
     """Pull of the prompt on the picture, 1 to 30; 1 is off, None is the preset's."""
     audio_guidance_scale: float | int | None = None
     """Pull of the prompt on the sound, 1 to 30; 1 is off, None is the preset's."""
+    step_cache: float | int = 0
+    """Expected change of the velocity, relative to its size, below which a step goes on without the
+    network, 0 to 1; 0 is off, 0.2 loses little."""
     sound: bool = True
     """Whether sound is made; without it the audio branch does not run."""
     refine: bool = True
@@ -215,6 +218,8 @@ def _numbers(request: GenerationRequest) -> Iterator[str]:
         yield f"seed must be 0 to 2**63 - 1, got {request.seed}; choose a smaller whole number"
     if request.steps is not None and not 1 <= request.steps <= MAX_STEPS:
         yield f"steps must be 1 to {MAX_STEPS}, got {request.steps}; 20 to 50 are usual"
+    if not 0 <= request.step_cache <= 1:
+        yield f"step_cache must be 0 to 1, got {request.step_cache:g}; 0 turns it off"
     for name in ("guidance_scale", "audio_guidance_scale"):
         scale = getattr(request, name)
         if scale is not None and not 1 <= scale <= MAX_GUIDANCE_SCALE:

@@ -14,6 +14,7 @@ from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
+from openreels.pipelines.fast import FAST_FILE, FastBase, check_base, check_pair, load_fast
 from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
 
@@ -45,6 +46,8 @@ class Components:
     """Prompts to context."""
     refiner: MMDiT | None = None
     """Low resolution to high, at twice the rate; None where the model has none."""
+    fast: FastBase | None = None
+    """The transformer distilled to few steps, for mode ``fast``; None where the model has none."""
     name: str = SHIPPED
     """Preset or folder that it came from."""
     can: Capabilities = Capabilities()
@@ -61,6 +64,8 @@ class Components:
             )
         if self.refiner is not None:
             _check_refiner(self.refiner, self.mmdit, channels)
+        if self.fast is not None:
+            check_pair(self.fast.network, self.mmdit)
 
     @property
     def patch(self) -> int:
@@ -79,7 +84,7 @@ class Components:
         Args:
             model: ``stage``, the one inside the package, or a folder that holds
                 ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
-                may hold ``refiner.safetensors``.
+                may hold ``refiner.safetensors`` and ``mmdit-fast.safetensors``.
             device: Where they go.
 
         Returns:
@@ -99,16 +104,22 @@ class Components:
         video_vae = load_network(folder / "video_vae.safetensors", device, kind=VideoVAE)
         audio_vae = load_network(folder / "audio_vae.safetensors", device, kind=AudioVAE)
         prompts = load_network(folder / "text_encoder.safetensors", device, kind=PromptEncoder)
+        check_base(folder / "mmdit.safetensors")
         mmdit = load_network(folder / "mmdit.safetensors", device, kind=MMDiT)
         refiner = None
         if (folder / REFINER_FILE).exists():
             refiner = load_network(folder / REFINER_FILE, device, kind=MMDiT)
             refiner = refiner.requires_grad_(False).to(compute_dtype(device))
+        fast = None
+        if (folder / FAST_FILE).exists():
+            fast = load_fast(folder / FAST_FILE, device)
+            fast.network.to(compute_dtype(device))
         for network in (video_vae, audio_vae, prompts, mmdit):
             network.requires_grad_(False)
         return Components(
             mmdit=mmdit.to(compute_dtype(device)),
             refiner=refiner,
+            fast=fast,
             video_vae=video_vae,
             audio_vae=audio_vae,
             text_encoder=prompts,

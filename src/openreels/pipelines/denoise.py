@@ -26,6 +26,7 @@ from openreels.core.arrays import PerSample, VideoLatents
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.seeding import generator
+from openreels.diffusion.cache import continued
 from openreels.diffusion.guidance import Guidance, combine
 from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
 from openreels.diffusion.sample import Impose, Progress, hold_known, sample
@@ -228,7 +229,7 @@ def denoise(
     Args:
         components: Networks.
         conditions: What the network sees beside noise.
-        sampling: Steps, solver and guidance.
+        sampling: Steps, solver, guidance and step cache.
         seed: Seed of the noise.
         progress: Called with the steps done and the steps in all.
 
@@ -246,7 +247,10 @@ def denoise(
             progress(state.step, state.num_steps)
 
     return sample(
-        guided_denoiser(components, conditions, sampling.rule, audio_lag=sampling.audio_lag),
+        continued(
+            guided_denoiser(components, conditions, sampling.rule, audio_lag=sampling.audio_lag),
+            sampling.cache,
+        ),
         noise,
         sampling_sigmas(sampling.num_steps, shift=sampling.shift),
         STEPPERS[sampling.stepper],

@@ -27,6 +27,7 @@ from openreels.pipelines.cascade import (
 from openreels.pipelines.components import Components, check_capable, untrained
 from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
+from openreels.pipelines.fast import chosen_fast
 from openreels.pipelines.keyframes import with_wanted_keyframes, without_keyframes
 from openreels.pipelines.paste import paste_back
 from openreels.pipelines.settings import Sampling, sampling_of
@@ -91,7 +92,7 @@ def generate(
         MediaError: If a file of the request cannot be read.
     """
     check_capable(validate(request), components.can, refines=components.refiner is not None)
-    sampling, stages = sampling_of(request), _Stages(progress)
+    stages = _Stages(progress)
     asked, (request, told) = request.prompt, _enhance(components, request, stages)
     low = replace(request, resolution=base_resolution(components, request))
     facts: dict[str, Any] = {"refined": False, "notes": []}
@@ -107,9 +108,11 @@ def generate(
                 device=components.device,
             )
             conditions = with_wanted_keyframes(components, request, conditions, material)
+        fast, why = chosen_fast(components.fast, components.mmdit, request, conditions)
+        sampling = sampling_of(request, None if fast is None else fast.distilled.sampling)
         with stages.measure("denoise", sampling.num_steps):
             made = denoise(
-                components,
+                components if fast is None else replace(components, mmdit=fast.network),
                 conditions,
                 sampling,
                 seed=request.seed,
@@ -134,10 +137,11 @@ def generate(
             clip = replace(clip, frames=cut_to_side(clip.frames, RESOLUTIONS[request.resolution]))
     metadata = _metadata(components, request, conditions, sampling, clip)
     metadata |= {
+        "distilled": fast is not None,
         "prompt": asked,
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
         "notes": [
-            *(*told, *conditions.notes),
+            *(*told, *conditions.notes, *why),
             *(*untrained(conditions, components.mmdit), *facts.pop("notes")),
         ],
         **facts,
@@ -213,6 +217,7 @@ def _metadata(
         "solver": sampling.stepper,
         "guidance_scale": sampling.guidance.video,
         "audio_guidance_scale": sampling.guidance.audio,
+        "step_cache": sampling.cache.threshold,
         "seconds": round(clip.duration_s, 4),
         "num_frames": clip.num_frames,
         "width": None if clip.frames is None else clip.frames.shape[2],

@@ -1,9 +1,10 @@
 """How much work a request gets: steps, solver, guidance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
+from openreels.diffusion.cache import StepCache
 from openreels.diffusion.guidance import Guidance
 
 
@@ -24,6 +25,8 @@ class Sampling:
     paper's one level for both."""
     rescale: float = 0.0
     """How much of the growth of contrast under guidance is taken back, in [0, 1]."""
+    cache: StepCache = field(default_factory=StepCache)
+    """Which evaluations are left out."""
 
     @property
     def rule(self) -> Guidance:
@@ -39,25 +42,24 @@ MODES: dict[str, Sampling] = {
 """Settings by the mode of a request."""
 
 
-def sampling_of(request: GenerationRequest) -> Sampling:
+def sampling_of(request: GenerationRequest, base: Sampling | None = None) -> Sampling:
     """The settings of a request: those of its mode, where it does not say otherwise.
 
     Args:
         request: A valid request.
+        base: Settings in the place of those of its mode, e.g. of distilled weights.
 
     Returns:
         Settings without a gap.
     """
-    base = MODES[request.mode]
+    base = MODES[request.mode] if base is None else base
     video, audio = request.guidance_scale, request.audio_guidance_scale
-    return Sampling(
+    return replace(
+        base,
         num_steps=base.num_steps if request.steps is None else request.steps,
-        stepper=base.stepper,
         guidance=Joint(
             base.guidance.video if video is None else float(video),
             base.guidance.audio if audio is None else float(audio),
         ),
-        shift=base.shift,
-        audio_lag=base.audio_lag,
-        rescale=base.rescale,
+        cache=replace(base.cache, threshold=float(request.step_cache)),
     )

@@ -6,11 +6,11 @@ absent branch is not run at all; what is given of the video varies from sample t
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from openreels.conditioning.keyframes import Keyframes, keyframe_places, with_keyframes
@@ -85,6 +85,8 @@ class TrainingBatch:
     """Noise level of the audio of each sample where it may be another; None: the same."""
     keyframe_targets: Float[Tensor, "b m p"] | None = None
     """Velocity of the tokens of keyframes, which follow those of the clip; None: there are none."""
+    counted: Joint[Bool[Tensor, "b n p"] | None] = field(default_factory=lambda: Joint(None, None))
+    """True where an error counts; None is everywhere."""
 
     @property
     def levels(self) -> Joint[PerSample]:

@@ -15,6 +15,7 @@ from openreels.models.mmdit.config import MMDiTConfig
 from openreels.stage.reference_tasks import TASKS as LESSONS
 from openreels.stage.world import WorldSettings
 from openreels.training.codecs import CodecPaths
+from openreels.training.distill_config import DistillConfig
 from openreels.training.refiner_config import RefinerConfig
 
 DEFAULT_MIX: tuple[tuple[str, float], ...] = (
@@ -244,6 +245,8 @@ class TrainConfig:
     the noise embedding, the summary of the prompt and the names, stays that of ``init``."""
     refiner: RefinerConfig | None = None
     """How a refiner is trained; ``data`` are folders of pairs then. None is the base."""
+    distill: DistillConfig | None = None
+    """How a base is distilled to few steps; None trains on data alone (eq. 6)."""
     codecs: CodecPaths = field(default_factory=CodecPaths)
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()
@@ -282,6 +285,14 @@ class TrainConfig:
             raise ValueError("init_audio needs init, whose audio branch it replaces; give both")
         if self.init_audio is not None and not self.model.has_audio:
             raise ValueError("init_audio needs a model with an audio branch; leave it out")
+        self._check_kind()
+        if not self.data:
+            raise ValueError("data must name at least one bucket, got none; add a folder of shards")
+        if any(bucket.weight <= 0 for bucket in self.data):
+            raise ValueError("every bucket of data must have a positive weight; remove the others")
+
+    def _check_kind(self) -> None:
+        """Check what belongs to joint prediction, refiners and distillation."""
         if self.tasks.keyframes and (self.refiner is not None or not self.model.keyframes):
             raise ValueError(
                 "a share of tasks.keyframes needs a base whose model has keyframes set, so that "
@@ -289,9 +300,10 @@ class TrainConfig:
             )
         if self.keyframe_weight < 0:
             raise ValueError(f"keyframe_weight must be at least 0, got {self.keyframe_weight:g}")
-        if not self.data:
-            raise ValueError("data must name at least one bucket, got none; add a folder of shards")
         if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):
             raise ValueError("a refiner's data must be folders of pairs (ShardData)")
-        if any(bucket.weight <= 0 for bucket in self.data):
-            raise ValueError("every bucket of data must have a positive weight; remove the others")
+        if self.distill is not None and (self.refiner is not None or self.tasks.text_dropout):
+            raise ValueError(
+                "distillation is of the base and drops no prompts, got a refiner or text_dropout "
+                f"{self.tasks.text_dropout:g}; leave the refiner out and set text_dropout to 0"
+            )

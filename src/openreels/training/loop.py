@@ -5,21 +5,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from openreels.core.config import to_dict
 from openreels.core.errors import CheckpointError
 from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.nn.cubes import ramped_sparsity
+from openreels.pipelines.fast import FAST_FILE, MARK
 from openreels.training.batch import BatchMaker, TaskDraw, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
 from openreels.training.config import ShardData, StageData, TrainConfig
 from openreels.training.dataset import Dataset, Rows, ShardDataset, StageDataset
+from openreels.training.distill import load_distiller
 from openreels.training.ema import WeightAverage
 from openreels.training.encoders import load_encoders
 from openreels.training.lesson_batch import draw_structure
@@ -98,12 +102,17 @@ def train(
         restore_state(folder / STATE_FILE, state, config)
         logger.info("going on from step %d", state.step)
     log = RunLog(folder, state.step, tensorboard=tensorboard)
-    run = _Run(config, state, folder, text_encoder)
+    run = _Run(config, state, out, text_encoder)
     try:
         finished = run.loop(log, limits, report)
     finally:
         log.close()
-    return RunResult(step=state.step, finished=finished, export=folder / EXPORT_FILE)
+    return RunResult(step=state.step, finished=finished, export=folder / export_file(config))
+
+
+def export_file(config: TrainConfig) -> str:
+    """Name of the exported weights: what a model's folder calls them."""
+    return EXPORT_FILE if config.distill is None else FAST_FILE
 
 
 def build_state(config: TrainConfig, out: Path) -> TrainState:
@@ -213,11 +222,11 @@ class _Run:
     """One call of ``train``: the clock of this call and what the loop touches."""
 
     def __init__(
-        self, config: TrainConfig, state: TrainState, folder: Path, prompts: PromptEncoder
+        self, config: TrainConfig, state: TrainState, out: Path, prompts: PromptEncoder
     ) -> None:
         self.config = config
         self.state = state
-        self.folder = folder
+        self.folder = out / config.name
         self.maker = BatchMaker(config=config, encode_text=prompts.encode_text, conditioner=prompts)
         self.meter = Meter()
         self.refiner = None
@@ -226,6 +235,11 @@ class _Run:
                 config=config, refiner=config.refiner, encode_text=prompts.encode_text
             )
         self.bf16 = takes_bf16(config.products)
+        self.distiller = None
+        if config.distill is not None:
+            self.distiller = load_distiller(
+                *(config.distill, out, prompts.encode_text), seed=config.seed, bf16=self.bf16
+            )
         self.progress = 0.0
 
     def loop(
@@ -299,6 +313,8 @@ class _Run:
             black=bucket.dataset.black,
             step=step,
         )
+        if self.distiller is not None:
+            batch = self.distiller.teach(batch, self.state.network, step)
         self.meter.add("seconds/batch", time.perf_counter() - began)
         return batch
 
@@ -350,9 +366,17 @@ class _Run:
         """Write the whole state, and the averaged weights for use."""
         state = self.state
         save_state(self.folder / STATE_FILE, state, self.config)
-        story = {"recipe": self.config.name, "steps": state.step, "seconds": round(state.seconds)}
+        story: dict[str, Any] = {
+            "recipe": self.config.name,
+            "steps": state.step,
+            "seconds": round(state.seconds),
+        }
+        if self.config.distill is not None:
+            story |= {MARK: to_dict(self.config.distill.mark)}
         for index, average in enumerate(state.averages):
-            name = EXPORT_FILE if index == 0 else f"mmdit-ema{average.decay}.safetensors"
+            name = (
+                export_file(self.config) if index == 0 else f"mmdit-ema{average.decay}.safetensors"
+            )
             save_network(
                 self.folder / name,
                 state.network,

@@ -31,6 +31,7 @@ from openreels.training.config import (
     TaskConfig,
     TrainConfig,
 )
+from openreels.training.distill_config import DistillConfig
 from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
 from openreels.training.refiner_config import RefinerConfig, RefinerPairsConfig
 from openreels.training.schedule import (
@@ -215,6 +216,33 @@ def stage_mixed() -> tuple[Part, ...]:
     )
 
 
+def stage_distilled() -> tuple[Part, ...]:
+    """Distil the shipped base for mode ``fast``: 8 evaluations without guidance, every task.
+
+    A sample costs about three times one of the base, so that short clips take most of it: what is
+    learnt is how to step, not what things look like.
+    """
+    mixed = _run_of(stage_mixed())
+    others = tuple(ShardData(folder=part.folder, weight=0.03, batch_size=6) for part in LONG[1:5])
+    return (
+        replace(
+            mixed,
+            name="stage_distilled",
+            init="shipped",
+            distill=DistillConfig(),
+            data=(
+                ShardData(folder=SHORT[0].folder, weight=0.45, batch_size=16),
+                ShardData(folder=SHORT[1].folder, weight=0.35, batch_size=8),
+                ShardData(folder=LONG[0].folder, weight=0.08, batch_size=6),
+                *others,
+            ),
+            tasks=replace(mixed.tasks, text_dropout=0.0),
+            optim=OptimConfig(lr=4e-4, warmup_steps=20, anneal_fraction=0.5, ema_decays=(0.99,)),
+            truth_weight=0.0,
+        ),
+    )
+
+
 def stage() -> tuple[Part, ...]:
     """The shipped model from nothing: latents of pictures, pictures, latents of clips, clips."""
     data = stage_data_short() + stage_data_long()
@@ -343,6 +371,7 @@ RECIPES: dict[str, Recipe] = {
     "stage_mixed": stage_mixed,
     "stage_data_keyframes": lambda: KEYFRAME_DATA,
     "stage_keyframes": _one(stage_keyframes),
+    "stage_distilled": stage_distilled,
     "schedule_data": schedule_data,
     **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},
     "message_encoder": message_encoder,

@@ -65,7 +65,7 @@ def training_step(
     beside = _keyframes_alone(velocity.video, batch, starts.video)
     velocity = _clip_alone(velocity, batch.targets, starts)
     told = _clip_alone(told, batch.truths, starts)
-    parts = velocity_errors(velocity, batch.targets)
+    parts = velocity_errors(velocity, batch.targets, counted=batch.counted)
     keyframes = velocity_errors(Joint(beside, None), Joint(batch.keyframe_targets, None)).video
     truths = Joint(
         _entropy(told.video, batch.truths.video), _entropy(told.audio, batch.truths.audio)

@@ -1,0 +1,178 @@
+"""The distilled base: weights that go from noise to data in a few steps, beside those that do not.
+
+A model may hold ``mmdit-fast.safetensors`` beside ``mmdit.safetensors``. What it was distilled for
+is written in its header: noise levels, and the guidance that its steps have taken in, so that a
+step is one evaluation of one row.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from openreels.conditioning.conditions import Conditions
+from openreels.core.config import from_dict
+from openreels.core.errors import CheckpointError
+from openreels.core.joint import Joint
+from openreels.core.request import GenerationRequest
+from openreels.models.mmdit.model import MMDiT
+from openreels.pipelines.settings import Sampling
+from openreels.weights.checkpoint import load_network, read_network_header
+
+FAST_FILE = "mmdit-fast.safetensors"
+"""Weights of the distilled base in a model's folder; a model need not have them."""
+MARK = "distilled"
+"""Key of the header's metadata that holds a ``Distilled``."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distilled:
+    """What a network was distilled for.
+
+    Raises:
+        ValueError: If there is no step, or a number is out of range.
+    """
+
+    num_steps: int
+    """Steps from noise to data, one evaluation each; the network knows no other levels."""
+    shift: float
+    """Shift of its noise levels towards noise, > 0; 1 is none."""
+    guidance_scale: float | int
+    """Guidance of the picture that its teacher had, >= 1; it cannot be changed any more."""
+    audio_guidance_scale: float | int
+    """The same of the sound."""
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1 or not self.shift > 0:
+            raise ValueError(
+                "num_steps must be at least 1 and shift positive, got "
+                f"{self.num_steps} and {self.shift:g}"
+            )
+        if min(self.guidance_scale, self.audio_guidance_scale) < 1:
+            raise ValueError(
+                "guidance scales must be at least 1 (off), got "
+                f"{self.guidance_scale:g} and {self.audio_guidance_scale:g}"
+            )
+
+    @property
+    def sampling(self) -> Sampling:
+        """How noise becomes data: straight steps between its levels, without guidance."""
+        return Sampling(
+            num_steps=self.num_steps, stepper="euler", guidance=Joint(1.0, 1.0), shift=self.shift
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FastBase:
+    """A distilled base and its steps."""
+
+    network: MMDiT
+    """The same class and channels as the base that it was distilled from."""
+    distilled: Distilled
+    """What it was distilled for."""
+
+
+def mark_of(path: Path) -> Distilled | None:
+    """Read what a weights file was distilled for.
+
+    Returns:
+        The record; None for weights that were not distilled.
+
+    Raises:
+        CheckpointError: If the file is missing or damaged, or its mark is not understood.
+    """
+    metadata = read_network_header(path).metadata
+    if MARK not in metadata:
+        return None
+    try:
+        return from_dict(Distilled, metadata[MARK])
+    except ValueError as error:
+        raise CheckpointError(f"the mark {MARK!r} in {path} does not fit: {error}") from error
+
+
+def load_fast(path: Path, device: str | torch.device) -> FastBase:
+    """Load a distilled base.
+
+    Args:
+        path: Its file.
+        device: Where it goes.
+
+    Returns:
+        The network, frozen, and its steps.
+
+    Raises:
+        CheckpointError: If the file does not fit, or holds weights that were not distilled.
+    """
+    mark = mark_of(path)
+    if mark is None:
+        raise CheckpointError(
+            f"{path} must hold distilled weights, got some without the mark {MARK!r}; distil them "
+            "with openreels train stage_distilled, or remove the file"
+        )
+    network = load_network(path, device, kind=MMDiT)
+    return FastBase(network=network.requires_grad_(False), distilled=mark)
+
+
+def check_base(path: Path) -> None:
+    """Refuse distilled weights in the place of a base, where guidance and other steps are asked.
+
+    Raises:
+        CheckpointError: If the file was distilled.
+    """
+    mark = mark_of(path)
+    if mark is not None:
+        raise CheckpointError(
+            f"{path} must hold a base, which takes any number of steps and guidance, got weights "
+            f"distilled for {mark.num_steps} steps without it; name them {FAST_FILE}"
+        )
+
+
+def check_pair(fast: MMDiT, base: MMDiT) -> None:
+    """Refuse a distilled base that does not see and make what the base does.
+
+    Raises:
+        ValueError: If their channels differ.
+    """
+    names = ("video_in", "video_out", "audio_channels", "context_width")
+    got, wanted = (tuple(getattr(n.config, name) for name in names) for n in (fast, base))
+    if got != wanted:
+        raise ValueError(
+            f"the distilled base must have the {', '.join(names)} of the base, {wanted}, got "
+            f"{got}; distil it again from this base"
+        )
+
+
+def chosen_fast(
+    fast: FastBase | None, base: MMDiT, request: GenerationRequest, conditions: Conditions
+) -> tuple[FastBase | None, tuple[str, ...]]:
+    """Say whether a request runs on the distilled base, and why not where that may surprise.
+
+    Args:
+        fast: The distilled base of the model, if it has one.
+        base: Its base.
+        request: A valid request.
+        conditions: What was made of it.
+
+    Returns:
+        The distilled base for mode ``fast`` where the request asks for nothing that it cannot do,
+        else None; and a note where a wish of the request was what ruled it out.
+    """
+    if fast is None or request.mode != "fast":
+        return None, ()
+    knows_names = fast.network.config.num_tags >= base.config.num_tags
+    in_context = (conditions.references.video, conditions.references.audio) != (None, None)
+    wishes = {
+        "guidance_scale": request.guidance_scale is not None,
+        "audio_guidance_scale": request.audio_guidance_scale is not None,
+        "negative_prompt": bool(request.negative_prompt),
+        "steps": request.steps not in {None, fast.distilled.num_steps},
+        "references": in_context and not knows_names,
+        "keyframes": conditions.keyframes is not None and not fast.network.config.keyframes,
+    }
+    asked = [name for name, wished in wishes.items() if wished]
+    if not asked:
+        return fast, ()
+    return None, (
+        f"the distilled weights of mode fast take {fast.distilled.num_steps} steps without "
+        f"guidance, so {' and '.join(asked)} had the base run in their place",
+    )
