@@ -17,9 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from task_facts import Facts, digest_of, facts_of, read_facts, write_facts
+from task_index import PAGES_BY_NAME
 from task_pages import index_text, page_text
+from task_record import TaskPage
 from task_sheets import draw
-from task_table import PAGES_BY_NAME, TaskPage
 from task_text import PAGES, Bench, what_fails
 
 from openreels.evaluation.bench import PROBE_FILE

@@ -112,7 +112,7 @@ def _size(metadata: dict[str, Any]) -> str:
     if metadata["num_frames"] != 1:
         parts.append(f"{metadata['seconds']:.2f} s")
     if metadata["width"] is not None:
-        parts.append(f"{metadata['width']} × {metadata['height']} pixels")
+        parts.append(f"{metadata['width']}x{metadata['height']} pixels")
     if metadata["fps"] is not None and metadata["num_frames"] > 1:
         parts.append(f"{metadata['fps']} fps")
     return ", ".join(parts)

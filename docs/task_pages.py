@@ -1,9 +1,13 @@
 """The text of one page of a task, and of the index."""
 
+import textwrap
+
 from task_facts import Facts
-from task_table import INDEX, PAGES_BY_NAME, IndexRow, TaskPage
+from task_index import INDEX, PAGES_BY_NAME
+from task_record import IndexRow, TaskPage
 from task_text import Bench, bench_table, command_of, number, snippet_of
 
+_EXPLAINED = "../stagebench.md"
 _PAGE = """\
 # {title}
 
@@ -19,8 +23,7 @@ _PAGE = """\
 {snippet}
 ```
 
-{start}
-![{title}: {alt}](img/{name}.png)
+{start}![{title}: {alt}](img/{name}.png)
 
 {caption}
 
@@ -35,7 +38,7 @@ _PAGE = """\
 
 ---
 
-Made by `python docs/make_tasks.py {name}` with the weights `{weights}`, {how}; not chosen among
+Made by `python docs/make_tasks.py {name}` with the weights `{weights}`: {how}. Not chosen among
 several. [All tasks](README.md)
 """
 
@@ -51,17 +54,18 @@ def page_text(page: TaskPage, facts: Facts, bench: Bench, fails: tuple[str, str]
     """
     start = ""
     if page.request.paths:
-        start = f"`python docs/make_tasks.py {page.name} --sources .` writes the files that it starts from.\n"
+        command = f"`python docs/make_tasks.py {page.name} --sources .`"
+        start = f"{command} writes the files that it starts from.\n\n"
     return _PAGE.format(
         title=page.title,
-        text=page.text,
+        text=wrapped(page.text),
         row=page.row,
         command=command_of(page.request, page.out),
         snippet=snippet_of(page.request, page.out),
         start=start,
         alt="what is given and what was made" if page.request.paths else "what was made",
         name=page.name,
-        caption=page.caption,
+        caption=wrapped(page.caption),
         events=_events(page, facts),
         measured=_measured(page, bench),
         fails=_fails(page, facts, fails),
@@ -70,10 +74,15 @@ def page_text(page: TaskPage, facts: Facts, bench: Bench, fails: tuple[str, str]
     )
 
 
+def wrapped(text: str) -> str:
+    """Text in lines of at most 110 characters."""
+    return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
+
+
 def _events(page: TaskPage, facts: Facts) -> str:
     if page.request.kind == "image":
         return _told(facts)
-    lines = []
+    lines = list[str]()
     if page.request.kind == "clip":
         lines.append(f"| seen | {'; '.join(facts.objects) or 'nothing that the probe knows'} |")
         lines.append(f"| contacts seen | {_times(facts.seen_s)} |")
@@ -81,13 +90,13 @@ def _events(page: TaskPage, facts: Facts) -> str:
         heard = ", ".join(f"{one.time_s:.2f} s {one.sounds_like}" for one in facts.heard)
         lines.append(f"| sounds heard | {heard or 'none'} |")
     table = "\n".join(["| by the probes of StageBench | |", "|---|---|", *lines, ""])
-    return f"{table}\n{_told(facts)}"
+    return "\n".join(part for part in (table, _told(facts)) if part)
 
 
 def _told(facts: Facts) -> str:
     told = [f"The enhancer made of the prompt: *{facts.prompt}*"] if facts.prompt else []
     told += [f"The command told: {note}." for note in facts.notes]
-    return "\n\n".join([*told, ""]) if told else ""
+    return "".join(f"{wrapped(one)}\n\n" for one in told)
 
 
 def _times(seconds: tuple[float, ...]) -> str:
@@ -97,14 +106,13 @@ def _times(seconds: tuple[float, ...]) -> str:
 def _measured(page: TaskPage, bench: Bench) -> str:
     rows = bench.of(page.bench, page.figures)
     command = f"`openreels bench -o bench --tasks {_quoted(page.bench)}`" if page.bench else ""
-    parts = [page.measured] if page.measured else []
+    parts = [wrapped(page.measured)] if page.measured else []
     if rows:
-        parts.append(
-            f"{command}; figures of [{bench.file.rpartition('/')[2]}]({bench.file}), explained in "
-            f"[stagebench.md](../stagebench.md).\n\n{bench_table(rows)}"
-        )
+        file = f"[{bench.file.rpartition('/')[2]}]({bench.file})"
+        told = wrapped(f"{command}; figures of {file}, explained in [stagebench.md]({_EXPLAINED}).")
+        parts.append(f"{told}\n\n{bench_table(rows)}")
     elif command:
-        parts.append(f"{command}; not measured yet ([stagebench.md](../stagebench.md)).")
+        parts.append(f"{command}; not measured yet ([stagebench.md]({_EXPLAINED})).")
     return "\n\n".join(parts)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from drawing import (
+    FRAME_PX,
     FRAMES,
+    GAP_PX,
     Labelled,
     draw_spectrogram,
     draw_waveform,
@@ -28,7 +30,8 @@ from openreels.core.shapes import BASE_FPS, frames_in_latent
 from openreels.media.clip import Clip
 
 LIMIT_BYTES = 42_000
-PLOT_INCHES, PLOT_DPI = (10.56, 2.6), 100
+SHEET_PX = FRAMES * (FRAME_PX + GAP_PX)
+PLOT_DPI, PLOT_INCHES = 100, (SHEET_PX / 100, 2.6)
 STRIPE_PX = 6
 
 Frames = UInt8[np.ndarray, "F H W 3"]
@@ -70,9 +73,11 @@ def _window(laid: Plan) -> Frames:
     return frames
 
 
-def shown_moments(request: GenerationRequest, num_frames: int) -> list[int]:
-    """Eight even times; the nearest of them is moved to each keyframe."""
-    chosen = moments(num_frames, min(FRAMES, num_frames))
+def shown_moments(request: GenerationRequest, frames: Frames) -> list[int]:
+    """Even times, as many as there is room for; the nearest of them is moved to each keyframe."""
+    num_frames, height, width = frames.shape[:3]
+    room = SHEET_PX // (round(FRAME_PX * width / height) + GAP_PX)
+    chosen = moments(num_frames, min(room, num_frames))
     for keyframe in request.keyframes:
         if keyframe.time_s is not None:
             wanted = min(round(keyframe.time_s * BASE_FPS), num_frames - 1)
@@ -103,7 +108,12 @@ def reference_row(request: GenerationRequest, material: Material) -> list[Labell
 def sound_plot(clip: Clip, facts: Facts) -> Image.Image:
     """Waveform over spectrogram with marks at what is heard and seen."""
     figure, (upper, lower) = plt.subplots(
-        2, 1, figsize=PLOT_INCHES, sharex=True, height_ratios=(2, 3), layout="constrained"
+        2,
+        1,
+        figsize=PLOT_INCHES,
+        sharex=True,
+        height_ratios=(2, 3),
+        layout="constrained",
     )
     draw_waveform(upper, clip)
     draw_spectrogram(lower, clip)
@@ -136,7 +146,7 @@ def draw(request: GenerationRequest, clips: Sequence[Clip], facts: Facts, path: 
     if request.kind == "image":
         rows.append(_pictures(request, material, clips))
     elif made is not None:
-        indices = shown_moments(request, len(made))
+        indices = shown_moments(request, made)
         given = given_frames(request, material)
         if given is not None:
             rows.append(labelled(given, [min(i, len(given) - 1) for i in indices], "given"))

@@ -1,53 +1,11 @@
-"""The table of pages: what each task is, its command, what it starts from, where it is measured."""
+"""The pages of what prompts, frames and clips give: from text, image to video, masks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
+from task_record import TaskPage
 from task_sources import write_frames, write_part, write_picture_region, write_region
 
 from openreels.core.request import GenerationRequest, Keyframe
-
-REFERENCES_TRAINED = False
-EDITS_TRAINED = False
-VOICES_TRAINED = False
-LOOKS_TRAINED = False
-REFINER_TRAINED = False
-"""Whether the shipped weights were trained for these; the pages of what is False are not made."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaskPage:
-    """One page."""
-
-    name: str
-    """File name, and folder of what it starts from."""
-    title: str
-    """Heading."""
-    row: str
-    """The row of the paper, in our words."""
-    text: str
-    """What it does."""
-    request: GenerationRequest
-    """What is asked; files are named from the folder of sources."""
-    out: str
-    """The output; its suffix agrees with the kind of the request."""
-    caption: str
-    """What the sheet shows."""
-    sources: Callable[[Path], None] | None = None
-    """Writes what it starts from into a folder."""
-    bench: tuple[str, ...] = ()
-    """Rows of StageBench."""
-    figures: tuple[str, ...] = ()
-    """Figures of these rows; none is all."""
-    measured: str = ""
-    """A remark on the measurement."""
-    trained: bool = True
-    """Whether the shipped weights were trained for it."""
-    seeds: int = 1
-    """How many clips are drawn, with seeds from that of the request on."""
-
 
 _SEEN = ("colour", "shape", "size", "motion", "count")
 _HEARD = ("material by sound", "contacts with a sound", "sounds with a contact", "sync error ms")
@@ -127,14 +85,15 @@ FROM_FRAMES = (
         text="The clip starts with a picture and goes on as the prompt says. The picture goes in "
         "as a latent frame beside the noise, with 1 in the mask (eq. 7).",
         request=GenerationRequest(
-            prompt="a large cyan wooden cube bounces in a theatre by day, the camera zooms out",
+            prompt="a large blue metal ball jumps to the left on a beach at dusk, the camera "
+            "zooms out",
             first_frame="first/start.png",
             duration_s=2,
             seed=4,
         ),
         out="first.mp4",
         caption=_BELOW,
-        sources=partial(write_frames, scene=19, start=0.0),
+        sources=partial(write_frames, scene=48, start=0.0),
         bench=("first",),
     ),
     TaskPage(
@@ -306,27 +265,3 @@ FROM_CLIPS = (
         figures=("kept pixels PSNR dB", "kept pixels identical"),
     ),
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IndexRow:
-    """One row of the index."""
-
-    task: str
-    """The task, as the paper has it."""
-    options: str
-    """What of the command line asks for it."""
-    page: str
-    """Name of the page that shows it, or of the nearest."""
-    bench: str = ""
-    """Row of StageBench."""
-    figure: str = ""
-    """Its figure."""
-    trained: bool = True
-    """Whether the shipped weights were trained for it."""
-
-
-INDEX: dict[str, tuple[IndexRow, ...]] = {}
-PAGES_BY_NAME: dict[str, TaskPage] = {
-    page.name: page for page in (*FROM_A_PROMPT, *FROM_FRAMES, *FROM_CLIPS)
-}

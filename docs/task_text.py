@@ -162,9 +162,9 @@ class Bench:
 
 
 def number(value: float | None) -> str:
-    """A figure with as many digits as it deserves; a dash where it was not measured."""
+    """A figure with as many digits as it deserves; empty where it was not measured."""
     if value is None or math.isnan(value):
-        return "–"
+        return ""
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
