@@ -16,11 +16,14 @@ from openreels.media.clip import Clip
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 FRAMES, FRAME_PX, GAP_PX = 8, 128, 4
 LABEL_PX, LABEL_FONT_PX = 15, 11
 WINDOW, HOP = 1024, 256
+MARKS = ("tab:orange", "tab:cyan")
+"""Colours of what is heard and of what is seen."""
 
 Labelled = tuple[Image.Image, str]
 """A picture and what stands above it."""
@@ -99,10 +102,10 @@ def mark(axes: Axes, heard_s: Sequence[float], seen_s: Sequence[float]) -> None:
     """Lines at the sounds that are heard and at the contacts that are seen."""
     for index, time_s in enumerate(heard_s):
         label = "sound begins" if index == 0 else None
-        axes.axvline(time_s, color="tab:orange", linewidth=1.2, label=label)
+        axes.axvline(time_s, color=MARKS[0], linewidth=1.2, label=label)
     for index, time_s in enumerate(seen_s):
         label = "contact is seen" if index == 0 else None
-        axes.axvline(time_s, color="tab:cyan", linewidth=1.2, linestyle="--", label=label)
+        axes.axvline(time_s, color=MARKS[1], linewidth=1.2, linestyle="--", label=label)
 
 
 def picture_of(figure: Figure, dpi: int) -> Image.Image:
@@ -130,7 +133,7 @@ def save_reduced(picture: Image.Image, path: Path, *, colours: int, limit_bytes:
     """
     while True:
         page = io.BytesIO()
-        reduced = picture.quantize(colours, dither=Image.Dither.NONE)
+        reduced = picture.quantize(palette=_palette(picture, colours), dither=Image.Dither.NONE)
         reduced.save(page, format="PNG", optimize=True)
         size = page.tell()
         if not limit_bytes or size <= limit_bytes:
@@ -139,3 +142,12 @@ def save_reduced(picture: Image.Image, path: Path, *, colours: int, limit_bytes:
         if colours <= 16:
             raise ValueError(f"{path.name} may have {limit_bytes} bytes, got {size}; draw less")
         colours //= 2
+
+
+def _palette(picture: Image.Image, colours: int) -> Image.Image:
+    """The colours that a picture has most, and those of the marks, which are few pixels."""
+    marks = [round(255 * part) for name in MARKS for part in to_rgb(name)]
+    chosen = picture.quantize(colours - len(MARKS)).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(chosen[: 3 * (colours - len(MARKS))] + marks)
+    return palette
