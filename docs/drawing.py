@@ -145,9 +145,9 @@ def save_reduced(picture: Image.Image, path: Path, *, colours: int, limit_bytes:
 
 
 def _palette(picture: Image.Image, colours: int) -> Image.Image:
-    """The colours that a picture has most, and those of the marks, which are few pixels."""
-    marks = [round(255 * part) for name in MARKS for part in to_rgb(name)]
-    chosen = picture.quantize(colours - len(MARKS)).getpalette() or []
+    """The colours that a picture has most, white, and those of the marks, which are few pixels."""
+    kept = [round(255 * part) for name in (*MARKS, "white") for part in to_rgb(name)]
+    chosen = picture.quantize(colours - len(kept) // 3).getpalette() or []
     palette = Image.new("P", (1, 1))
-    palette.putpalette(chosen[: 3 * (colours - len(MARKS))] + marks)
+    palette.putpalette(chosen[: 3 * colours - len(kept)] + kept)
     return palette

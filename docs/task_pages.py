@@ -1,5 +1,6 @@
 """The text of one page of a task, and of the index."""
 
+import re
 import textwrap
 
 from task_facts import Facts
@@ -38,8 +39,8 @@ _PAGE = """\
 
 ---
 
-Made by `python docs/make_tasks.py {name}` with the weights `{weights}`: {how}. Not chosen among
-several. [All tasks](README.md)
+Made by `python docs/make_tasks.py {name}` with the weights `{weights}`: {how}.
+Not chosen among several. [All tasks](README.md)
 """
 
 
@@ -75,8 +76,10 @@ def page_text(page: TaskPage, facts: Facts, bench: Bench, fails: tuple[str, str]
 
 
 def wrapped(text: str) -> str:
-    """Text in lines of at most 110 characters."""
-    return textwrap.fill(text, 110, break_long_words=False, break_on_hyphens=False)
+    """Text in lines of at most 110 characters; code stays on one line."""
+    whole = re.sub(r"`[^`]+`", lambda found: found[0].replace(" ", "\0"), text)
+    lines = textwrap.fill(whole, 110, break_long_words=False, break_on_hyphens=False)
+    return lines.replace("\0", " ")
 
 
 def _events(page: TaskPage, facts: Facts) -> str:
@@ -133,16 +136,34 @@ def _fails(page: TaskPage, facts: Facts, fails: tuple[str, str]) -> str:
 _INDEX = """\
 # Tasks
 
-Every task of the paper, row by row: whether the shipped weights were trained for it, its page, and
-one figure of StageBench between its floor and its ceiling ({bench}). Every command runs; where the
-answer is *no*, the interface is there and the shipped weights are not trained for it, so that the
-result does not follow what is given.
+{intro}
 
-What fails in each is in [what-fails.md](what-fails.md), and on the pages. Pages are made by
-`python docs/make_tasks.py`, which runs the command that the page shows.
+{fails}
 
 {tables}
+
+## Commands of what is not trained
+
+{untrained}
+
+```bash
+{commands}
+```
 """
+_INTRO = (
+    "Every task of the paper, row by row: whether the shipped weights were trained for it, its "
+    "page, and one figure of StageBench between its floor and its ceiling ({bench}). "
+)
+_FAILS = (
+    "What fails in each is on its page and in [what-fails.md](what-fails.md). Pages are made by "
+    "`python docs/make_tasks.py`, which runs the command that the page shows."
+)
+_UNTRAINED = (
+    "The interface is there; the shipped weights are not trained for it, so that the result does "
+    "not follow what is given or asked. Sizes above 64 pixels are refused until the weights of "
+    "the refiner are there. `python docs/make_tasks.py NAME --sources .` writes the files "
+    "of a folder NAME."
+)
 
 
 def index_text(bench: Bench, made: set[str]) -> str:
@@ -159,7 +180,16 @@ def index_text(bench: Bench, made: set[str]) -> str:
         lines += [_index_row(row, bench, made) for row in rows]
         tables.append("\n".join(lines))
     file = f"[{bench.file.rpartition('/')[2]}]({bench.file})" if bench.file else "none yet"
-    return _INDEX.format(bench=file, tables="\n\n".join(tables))
+    untrained = [page for page in PAGES_BY_NAME.values() if not page.trained]
+    return _INDEX.format(
+        intro=wrapped(_INTRO.format(bench=file)),
+        fails=wrapped(_FAILS),
+        tables="\n\n".join(tables),
+        untrained=wrapped(_UNTRAINED),
+        commands="\n\n".join(
+            f"# {page.title}\n{command_of(page.request, page.out)}" for page in untrained
+        ),
+    )
 
 
 def _index_row(row: IndexRow, bench: Bench, made: set[str]) -> str:

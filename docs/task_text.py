@@ -111,7 +111,8 @@ def snippet_of(request: GenerationRequest, out: str) -> str:
         lines.append(f"from openreels.core.request import {', '.join(records)}")
     lines += ["", 'model = openreels.load("stage")', "clip = model.generate("]
     lines.append(f"    {_quoted(request.prompt)},")
-    lines += [f"    {name}={_python(value)}," for name, value in fields.items()]
+    for name, value in fields.items():
+        lines.append(f"    {name}={_python(value, column=4, before=len(name) + 2)},")
     return "\n".join([*lines, ")", f"clip.save({_quoted(out)})"])
 
 
@@ -119,17 +120,43 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _python(value: Any) -> str:  # noqa: ANN401 - a field of a request
-    if isinstance(value, str):
-        return _quoted(value)
+def _inside(value: Any) -> tuple[str, list[tuple[str, Any]]]:  # noqa: ANN401 - a field of a request
+    """How a tuple or a record opens, and what is in it: words and values; empty for the rest."""
     if isinstance(value, tuple):
-        inside = ", ".join(_python(one) for one in value)
-        return f"({inside},)" if len(value) == 1 else f"({inside})"
+        return "(", [("", one) for one in value]
     if hasattr(value, "__dataclass_fields__"):
         given = {name: getattr(value, name) for name in value.__dataclass_fields__}
-        shown = ", ".join(f"{k}={_python(v)}" for k, v in given.items() if v is not None)
-        return f"{type(value).__name__}({shown})"
-    return repr(value)
+        parts = [(f"{name}=", one) for name, one in given.items() if one is not None]
+        return f"{type(value).__name__}(", parts
+    return "", []
+
+
+def _flat(value: Any) -> str:  # noqa: ANN401 - a field of a request
+    """A value in Python on one line."""
+    opening, parts = _inside(value)
+    if not opening:
+        return _quoted(value) if isinstance(value, str) else repr(value)
+    comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+    return f"{opening}{', '.join(word + _flat(one) for word, one in parts)}{comma})"
+
+
+def _python(value: Any, *, column: int, before: int) -> str:  # noqa: ANN401 - a field of a request
+    """A value in Python, over several lines where one has no room.
+
+    Args:
+        value: A string, a number, a record, or a tuple of these.
+        column: Where its line starts.
+        before: Characters before and after it on that line.
+
+    Returns:
+        The text, in the form that the formatter of the project gives it.
+    """
+    flat, (opening, parts) = _flat(value), _inside(value)
+    if not opening or column + before + len(flat) <= WIDTH:
+        return flat
+    inner = column + 4
+    lines = [f"{word}{_python(one, column=inner, before=len(word) + 1)}," for word, one in parts]
+    return "\n".join([opening, *(" " * inner + line for line in lines), " " * column + ")"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
