@@ -34,16 +34,17 @@ def moments(num_frames: int, times: int = FRAMES) -> list[int]:
     return np.linspace(0, num_frames - 1, times).round().astype(int).tolist()
 
 
-def enlarged(frame: UInt8[np.ndarray, "H W 3"], height: int = FRAME_PX) -> Image.Image:
-    """A frame as a picture of some height, pixel by pixel."""
+def scaled(frame: UInt8[np.ndarray, "H W 3"], height: int = FRAME_PX) -> Image.Image:
+    """A frame as a picture of some height; a small one is enlarged pixel by pixel."""
     picture = Image.fromarray(frame)
     width = round(height * picture.width / picture.height)
-    return picture.resize((width, height), Image.Resampling.NEAREST)
+    nearest, smooth = Image.Resampling.NEAREST, Image.Resampling.LANCZOS
+    return picture.resize((width, height), nearest if picture.height <= height else smooth)
 
 
 def frame_row(frames: UInt8[np.ndarray, "F H W 3"], times: int = FRAMES) -> Image.Image:
     """Frames at even times side by side, without labels."""
-    pictures = [enlarged(frames[index]) for index in moments(len(frames), times)]
+    pictures = [scaled(frames[index]) for index in moments(len(frames), times)]
     width = pictures[0].width + GAP_PX
     row = Image.new("RGB", (times * width - GAP_PX, FRAME_PX), "white")
     for place, picture in enumerate(pictures):

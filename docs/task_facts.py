@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from openreels.core.config import from_dict, to_dict
+from openreels.core.shapes import BASE_FPS
 from openreels.evaluation.clips import tensors_of
 from openreels.evaluation.onsets import detect_onsets
 from openreels.evaluation.score import read_clip
@@ -18,6 +19,9 @@ from openreels.evaluation.sounds import read_sound
 from openreels.media.clip import Clip
 from openreels.models.probe.model import StageProbe
 from openreels.pipelines.components import SHIPPED
+
+PROBE_PX = 64
+"""Shorter side of the clips that the probes know."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +97,12 @@ def _events(
         return _heard(found), (), ()
     if clip.num_frames == 1:
         return (), (), ()
-    reading = read_clip(probe, *tensors_of(clip), clip.fps)
+    small = clip.to_fps(BASE_FPS)
+    height, width = clip.frames.shape[1:3]
+    if min(height, width) > PROBE_PX:
+        scale = PROBE_PX / min(height, width)
+        small = small.fit(round(height * scale), round(width * scale))
+    reading = read_clip(probe, *tensors_of(small), BASE_FPS)
     times = [onset.time_s for onset in reading.onsets]
     seen = tuple(round(time_s, 2) for time_s in reading.contacts_s)
     objects = tuple(f"{one.size} {one.colour} {one.shape}" for one in reading.objects)

@@ -11,11 +11,11 @@ from drawing import (
     Labelled,
     draw_spectrogram,
     draw_waveform,
-    enlarged,
     mark,
     moments,
     picture_of,
     save_reduced,
+    scaled,
     sheet,
 )
 from jaxtyping import UInt8
@@ -73,24 +73,34 @@ def _window(laid: Plan) -> Frames:
     return frames
 
 
-def shown_moments(request: GenerationRequest, frames: Frames) -> list[int]:
+def shown_moments(request: GenerationRequest, clip: Clip) -> list[int]:
     """Even times, as many as there is room for; the nearest of them is moved to each keyframe."""
-    num_frames, height, width = frames.shape[:3]
+    num_frames, (height, width) = clip.num_frames, _frames(clip).shape[1:3]
     room = SHEET_PX // (round(FRAME_PX * width / height) + GAP_PX)
     chosen = moments(num_frames, min(room, num_frames))
     for keyframe in request.keyframes:
         if keyframe.time_s is not None:
-            wanted = min(round(keyframe.time_s * BASE_FPS), num_frames - 1)
+            wanted = min(round(keyframe.time_s * clip.fps), num_frames - 1)
             near = min(range(len(chosen)), key=lambda k: abs(chosen[k] - wanted))
             chosen[near] = wanted
     return chosen
 
 
-def labelled(frames: Frames, indices: Sequence[int], word: str) -> list[Labelled]:
-    """Frames with their seconds, the first with a word before."""
-    texts = [f"{index / BASE_FPS:.2f} s" for index in indices]
-    texts[0] = f"{word}, {texts[0]}"
-    return [(enlarged(frames[i]), text) for i, text in zip(indices, texts, strict=True)]
+def labelled(frames: Frames, indices: Sequence[int], seconds: Sequence[float]) -> list[Labelled]:
+    """Frames with their seconds."""
+    pairs = zip(indices, seconds, strict=True)
+    return [(scaled(frames[min(i, len(frames) - 1)]), f"{time_s:.2f} s") for i, time_s in pairs]
+
+
+def titled(row: list[Labelled], word: str) -> list[Labelled]:
+    """A row whose first label has a word before it."""
+    return [(row[0][0], f"{word}, {row[0][1]}"), *row[1:]]
+
+
+def _frames(clip: Clip) -> Frames:
+    if clip.frames is None:
+        raise ValueError("a clip with frames is needed, got sound alone")
+    return clip.frames
 
 
 def reference_row(request: GenerationRequest, material: Material) -> list[Labelled]:
@@ -102,7 +112,7 @@ def reference_row(request: GenerationRequest, material: Material) -> list[Labell
     ]
     if request.grid is not None and material.grid is not None:
         pictures.append((material.grid, request.grid.tag))
-    return [(enlarged(picture.numpy()), tag) for picture, tag in pictures]
+    return [(scaled(picture.numpy()), tag) for picture, tag in pictures]
 
 
 def sound_plot(clip: Clip, facts: Facts) -> Image.Image:
@@ -142,15 +152,16 @@ def draw(request: GenerationRequest, clips: Sequence[Clip], facts: Facts, path: 
     material, rows = gather(request), list[list[Labelled]]()
     if references := reference_row(request, material):
         rows.append(references)
-    made = clips[0].frames
     if request.kind == "image":
         rows.append(_pictures(request, material, clips))
-    elif made is not None:
-        indices = shown_moments(request, made)
+    elif request.kind == "clip":
+        indices = shown_moments(request, clips[0])
+        seconds = [float(index / clips[0].fps) for index in indices]
         given = given_frames(request, material)
         if given is not None:
-            rows.append(labelled(given, [min(i, len(given) - 1) for i in indices], "given"))
-        rows.append(labelled(made, indices, "made"))
+            places = [round(time_s * BASE_FPS) for time_s in seconds]
+            rows.append(titled(labelled(given, places, seconds), "given"))
+        rows.append(titled(labelled(_frames(clips[0]), indices, seconds), "made"))
     if clips[0].waveform is not None:
         rows.append([(sound_plot(clips[0], facts), "")])
     return save_reduced(sheet(rows), path, colours=256, limit_bytes=LIMIT_BYTES)
@@ -160,8 +171,8 @@ def _pictures(
     request: GenerationRequest, material: Material, clips: Sequence[Clip]
 ) -> list[Labelled]:
     given = given_frames(request, material)
-    row = [] if given is None else [(enlarged(given[0]), "given")]
+    row = [] if given is None else [(scaled(given[0]), "given")]
     for offset, clip in enumerate(clips):
         if clip.frames is not None:
-            row.append((enlarged(clip.frames[0]), f"seed {request.seed + offset}"))
+            row.append((scaled(clip.frames[0]), f"seed {request.seed + offset}"))
     return row

@@ -100,8 +100,9 @@ FROM_FRAMES = (
         name="last",
         title="Image to video: the last frame",
         row="Image to video with the end given",
-        text="The clip ends with a picture. Four frames share one latent at the end, and a latent "
-        "counts as given only if all of it is: the last frame is held for that long.",
+        text="The clip ends with a picture. A latent after the first covers four frames, so the "
+        "picture is encoded as four frames in which nothing moves; the network sees it with 1 in "
+        "the mask and leads the clip there.",
         request=GenerationRequest(
             prompt="a large blue rubber pyramid rolls to the right on a beach at night",
             last_frame="last/end.png",
@@ -134,7 +135,8 @@ FROM_FRAMES = (
         name="keyframes",
         title="Keyframes at times",
         row="Keyframes at given seconds (up to six)",
-        text="Pictures at any seconds inside the clip, each in its own latent frame.",
+        text="Pictures at any seconds inside the clip, each in its own latent frame, which covers "
+        "four frames: a quarter of a second must lie between two of them.",
         request=GenerationRequest(
             prompt="a medium blue rubber star bounces to the left in a meadow by day, the camera "
             "pans left",

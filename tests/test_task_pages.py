@@ -188,7 +188,7 @@ def test_keyframes_are_among_the_moments_that_are_shown(tmp_path):
     request = GenerationRequest(
         prompt="it", keyframes=(Keyframe(image=picture, time_s=0.5),), duration_s=2
     )
-    shown = shown_moments(request, clip_of(3).frames)
+    shown = shown_moments(request, clip_of(3))
     assert shown[0] == 0
     assert shown[-1] == 32
     assert 8 in shown
@@ -196,6 +196,18 @@ def test_keyframes_are_among_the_moments_that_are_shown(tmp_path):
     given = given_frames(request, gather(request))
     assert (given[5:9] == read_image(picture)).all()
     assert set(np.unique(given[:5])) == {222, 246}
+
+
+def test_moments_of_a_refined_clip_are_the_same_seconds():
+    request = GenerationRequest(
+        prompt="it", keyframes=(Keyframe(image="a.png", time_s=0.5),), duration_s=2
+    )
+    frames = np.zeros((65, 256, 256, 3), np.uint8)
+    shown = shown_moments(request, Clip(frames=frames, fps=32))
+    assert 16 in shown
+    assert shown[-1] == 64
+    wide = np.zeros((33, 64, 112, 3), np.uint8)
+    assert len(shown_moments(request, Clip(frames=wide))) == 4
 
 
 def test_a_sheet_has_a_row_for_each_kind_of_picture(tmp_path):
