@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from openreels.core.seeding import generator
-from openreels.diffusion.noise_levels import NoiseLevelConfig, draw_sigmas
+from openreels.diffusion.noise_levels import NoiseLevelConfig, draw_lags, draw_sigmas
 from openreels.diffusion.schedule import shift_sigmas
 
 
@@ -54,3 +54,21 @@ def test_impossible_spreads_are_refused():
         NoiseLevelConfig(shift=-1.0)
     with pytest.raises(ValueError, match="uniform_share"):
         NoiseLevelConfig(uniform_share=1.5)
+
+
+def test_a_share_lags_evenly_by_the_logarithm():
+    config = NoiseLevelConfig(lag_share=0.5, max_lag=16.0)
+    lags = draw_lags(20_000, config, generator=generator(0, "lags"))
+    assert float((lags == 1).float().mean()) == pytest.approx(0.5, abs=0.01)
+    drawn = lags[lags > 1].log() / torch.tensor(16.0).log()
+    assert torch.allclose(
+        drawn.quantile(torch.tensor([0.1, 0.5, 0.9])), torch.tensor([0.1, 0.5, 0.9]), atol=0.02
+    )
+    assert draw_lags(4, NoiseLevelConfig(), generator=generator(0, "lags")) is None
+
+
+@pytest.mark.parametrize("wrong", [{"lag_share": 1.5}, {"max_lag": 0.5}])
+def test_impossible_lags(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=name):
+        NoiseLevelConfig(**wrong)

@@ -8,6 +8,7 @@ from openreels.conditioning.material import Material
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest, Keyframe
 from openreels.diffusion.guidance import Guidance
+from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
 from openreels.pipelines import denoise as module
 from openreels.pipelines.settings import MODES
 
@@ -175,3 +176,33 @@ def test_progress_counts_the_steps(components):
             components, conditions, SAMPLING, seed=0, progress=lambda *step: told.append(step)
         )
     assert told == [(1, 2), (2, 2)]
+
+
+def test_lagging_audio_is_asked_at_its_own_level(components):
+    conditions = _conditions(components)
+    noise = module.draw_noise(components, conditions, 0)
+    sigma, lag = torch.tensor([0.6]), 4.0
+    noisy = Joint(noise.video, from_clock(noise.audio, sigma, lag))
+    inputs = module.branch_inputs(components, conditions, noisy)
+    with torch.no_grad():
+        made = module.guided_denoiser(components, conditions, Guidance(), audio_lag=lag)(
+            noise, sigma
+        )
+        asked = components.mmdit(
+            *(inputs, conditions.context[:1], conditions.context_mask[:1]),
+            Joint(sigma, lagging_level(sigma, lag)),
+        )
+    expected = velocity_on_clock(asked.audio.mT, noisy.audio, sigma, lag)
+    torch.testing.assert_close(made.audio, expected)
+    plain = module.guided_denoiser(components, conditions, Guidance())(noisy, sigma)
+    assert not torch.allclose(made.video, plain.video)
+
+
+@pytest.mark.parametrize("fields", [{"kind": "audio"}, {"sound": False}])
+def test_one_modality_alone_has_nothing_to_lag_behind(components, fields):
+    conditions = _conditions(components, **fields)
+    with torch.no_grad():
+        plain = module.denoise(components, conditions, SAMPLING, seed=1)
+        lagging = module.denoise(components, conditions, replace(SAMPLING, audio_lag=4.0), seed=1)
+    for one, other in ((plain.video, lagging.video), (plain.audio, lagging.audio)):
+        assert (one is None and other is None) or torch.equal(one, other)

@@ -139,3 +139,25 @@ def test_the_patch_follows_from_the_channels(model_config):
         patch_of(model_config, 8)
     with pytest.raises(ValueError, match="video_in"):
         patch_of(replace(model_config, video_out=16), 16)
+
+
+def test_a_lag_makes_the_audio_noisier_and_leaves_the_video_alone(maker, data):
+    lagging = replace(
+        maker, config=replace(maker.config, sigma=replace(maker.config.sigma, lag_share=0.5))
+    )
+    names = ("t2av",) * 7
+    latents, plain = make(maker, data, names)
+    _, lagged = make(lagging, data, names)
+    assert plain.audio_sigma is None
+    assert torch.equal(lagged.inputs.video.tokens, plain.inputs.video.tokens)
+    assert torch.equal(lagged.sigma, plain.sigma)
+    later = lagged.audio_sigma > lagged.sigma
+    assert 0 < later.sum() < 7
+    assert torch.equal(lagged.audio_sigma[~later], lagged.sigma[~later])
+    clean = latents.audio.transpose(1, 2)
+    level = lagged.audio_sigma[:, None, None]
+    torch.testing.assert_close(
+        lagged.inputs.audio.tokens, clean + level * lagged.targets.audio, atol=1e-5, rtol=0
+    )
+    for alone in ("t2a", "t2v"):
+        assert make(lagging, data, (alone,))[1].audio_sigma is None

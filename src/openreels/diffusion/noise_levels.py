@@ -29,6 +29,13 @@ class NoiseLevelConfig:
     uniform_share: float = 0.0
     """Share of the samples drawn uniformly all the same, for ``logit_normal``, in [0, 1]: keeps the
     ends of the path in the training. Ours."""
+    lag_share: float = 0.0
+    """Share of the samples whose audio is noisier than their video, in [0, 1]: the audio branch
+    then reads of a clearer picture when something hits. 0 is the paper's one level for both.
+    Ours."""
+    max_lag: float = 16.0
+    """Largest such lag (``diffusion.lag``), >= 1; lags are drawn from 1 to it, evenly by their
+    logarithm."""
     stratified: bool = True
     """Draw one level from each of as many equal parts as there are samples, in random order: the
     same distribution a sample, less variance a batch. Ours."""
@@ -38,6 +45,10 @@ class NoiseLevelConfig:
             raise ValueError(f"std and shift must be positive, got {self.std} and {self.shift}")
         if not 0 <= self.uniform_share <= 1:
             raise ValueError(f"uniform_share must lie in [0, 1], got {self.uniform_share}")
+        if not 0 <= self.lag_share <= 1:
+            raise ValueError(f"lag_share must lie in [0, 1], got {self.lag_share}")
+        if not self.max_lag >= 1:
+            raise ValueError(f"max_lag must be at least 1 (none), got {self.max_lag}")
 
 
 def draw_sigmas(
@@ -63,3 +74,22 @@ def draw_sigmas(
         stays = torch.rand(num_samples, generator=generator) < config.uniform_share
         uniform = torch.where(stays, uniform, normal)
     return shift_sigmas(uniform, config.shift).float().clamp(1e-5, 1 - 1e-5)
+
+
+def draw_lags(
+    num_samples: int, config: NoiseLevelConfig, *, generator: torch.Generator
+) -> PerSample | None:
+    """Draw how far the audio of each sample lags behind its video.
+
+    Args:
+        num_samples: Samples in the batch.
+        config: The share of samples with a lag, and the largest one.
+        generator: CPU source of the draws.
+
+    Returns:
+        Lags >= 1, fp32, on the CPU; 1 is the same level. None where no sample ever has one.
+    """
+    if not config.lag_share:
+        return None
+    has_lag, size = torch.rand(2, num_samples, generator=generator)
+    return torch.where(has_lag < config.lag_share, config.max_lag**size, 1.0)

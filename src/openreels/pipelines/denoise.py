@@ -20,6 +20,7 @@ from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.seeding import generator
 from openreels.diffusion.guidance import Guidance, combine
+from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
 from openreels.diffusion.sample import Progress, hold_known, sample
 from openreels.diffusion.schedule import sampling_sigmas
 from openreels.diffusion.solvers import STEPPERS, Sample
@@ -80,7 +81,7 @@ def branch_inputs(
 
 
 def guided_denoiser(
-    components: Components, conditions: Conditions, guidance: Guidance
+    components: Components, conditions: Conditions, guidance: Guidance, *, audio_lag: float = 1.0
 ) -> Callable[[Sample, PerSample], Sample]:
     """Make the velocity of a clip out of the transformer's.
 
@@ -91,6 +92,8 @@ def guided_denoiser(
         components: Networks.
         conditions: What the network sees beside noise.
         guidance: Scales and where they apply.
+        audio_lag: How far audio lags behind video where both run (``diffusion.lag``), >= 1. The
+            denoiser takes and gives audio as it travels on the clock of the video.
 
     Returns:
         A ``core.protocols.Denoiser`` for one clip.
@@ -119,20 +122,28 @@ def guided_denoiser(
 
     def denoise(noisy: Sample, sigma: PerSample) -> Sample:
         rows = 2 if guidance.applies(float(sigma[0])) else 1
+        lags = audio_lag != 1 and noisy.video is not None and noisy.audio is not None
+        level = Joint(sigma, sigma)
+        if lags and noisy.audio is not None:
+            level = Joint(sigma, lagging_level(sigma, audio_lag))
+            noisy = Joint(noisy.video, from_clock(noisy.audio, sigma, audio_lag))
         inputs = branch_inputs(components, conditions, noisy)
         tokens = components.mmdit(
             inputs.map(lambda branch: rows_of(branch, rows)),
             context[:rows],
             mask[:rows],
-            sigma.expand(rows),
+            level.map(lambda one: one.expand(rows)),
             named[:rows],
         )
         velocity = _latents(components, tokens, noisy)
-        if rows == 1:
-            return velocity
-        return combine(
-            velocity.map(lambda v: row(v, 0)), velocity.map(lambda v: row(v, 1)), guidance
-        )
+        if rows == 2:
+            velocity = combine(
+                velocity.map(lambda v: row(v, 0)), velocity.map(lambda v: row(v, 1)), guidance
+            )
+        if lags and velocity.audio is not None and noisy.audio is not None:
+            onward = velocity_on_clock(velocity.audio, noisy.audio, sigma, audio_lag)
+            velocity = Joint(velocity.video, onward)
+        return velocity
 
     return denoise
 
@@ -175,6 +186,8 @@ def denoise(
         Clean latents; None for a modality that does not run.
     """
     noise = draw_noise(components, conditions, seed)
+    if noise.video is not None and noise.audio is not None:
+        noise = Joint(noise.video, noise.audio * sampling.audio_lag)
     given, impose = conditions.given, None
     if given is not None and noise.video is not None and bool(given.imposed.any()):
         impose = hold_known(given.latents, noise.video, given.imposed)
@@ -184,7 +197,7 @@ def denoise(
             progress(state.step, state.num_steps)
 
     return sample(
-        guided_denoiser(components, conditions, sampling.rule),
+        guided_denoiser(components, conditions, sampling.rule, audio_lag=sampling.audio_lag),
         noise,
         sampling_sigmas(sampling.num_steps, shift=sampling.shift),
         STEPPERS[sampling.stepper],

@@ -19,6 +19,9 @@ class Sampling:
     """Guidance scales of video and audio; 1 is off."""
     shift: float
     """Shift of the noise levels towards noise; 1 is none."""
+    audio_lag: float = 1.0
+    """How far audio lags behind video on the way from noise (``diffusion.lag``), >= 1; 1 is the
+    paper's one level for both."""
     rescale: float = 0.0
     """How much of the growth of contrast under guidance is taken back, in [0, 1]."""
 
@@ -55,5 +58,6 @@ def sampling_of(request: GenerationRequest) -> Sampling:
             base.guidance.audio if audio is None else float(audio),
         ),
         shift=base.shift,
+        audio_lag=base.audio_lag,
         rescale=base.rescale,
     )

@@ -29,7 +29,8 @@ from openreels.core.modality import BranchInput
 from openreels.core.protocols import Conditioner
 from openreels.core.seeding import generator
 from openreels.core.shapes import ClipShape
-from openreels.diffusion.noise_levels import draw_sigmas
+from openreels.diffusion.lag import lagging_level
+from openreels.diffusion.noise_levels import draw_lags, draw_sigmas
 from openreels.diffusion.path import add_noise, velocity_of
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.patchify import patchify
@@ -77,6 +78,13 @@ class TrainingBatch:
     """Task of each sample."""
     context_tags: Int[Tensor, "b n"] | None = None
     """Number of the reference that each prompt token belongs to; None: there are no references."""
+    audio_sigma: PerSample | None = None
+    """Noise level of the audio of each sample where it may be another; None: the same."""
+
+    @property
+    def levels(self) -> Joint[PerSample]:
+        """Noise levels of both modalities."""
+        return Joint(self.sigma, self.sigma if self.audio_sigma is None else self.audio_sigma)
 
 
 def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> TaskDraw:
@@ -212,6 +220,11 @@ class BatchMaker:
         sigma = draw_sigmas(
             len(draw.names), self.config.sigma, generator=generator(seed, "sigma", step)
         )
+        lags = None
+        if draw.video and draw.sound:
+            source = generator(seed, "lags", step)
+            lags = draw_lags(len(draw.names), self.config.sigma, generator=source)
+        audio_sigma = None if lags is None else lagging_level(sigma, lags)
         taught = self._taught(latents, draw, step)
         if taught is None:
             prompts = draw_prompts(
@@ -230,7 +243,8 @@ class BatchMaker:
             noise = torch.randn(
                 latents.audio.shape, generator=generator(seed, "noise", "audio", step)
             )
-            audio = _noised_audio(latents.audio, noise, sigma, before.audio)
+            level = sigma if audio_sigma is None else audio_sigma
+            audio = _noised_audio(latents.audio, noise, level, before.audio)
         return TrainingBatch(
             inputs=Joint(video and video[0], audio and audio[0]),
             targets=Joint(video and video[1], audio and audio[1]),
@@ -238,6 +252,7 @@ class BatchMaker:
             context=context,
             context_mask=context_mask,
             sigma=sigma,
+            audio_sigma=audio_sigma,
             tasks=draw.names,
             context_tags=context_tags,
         )

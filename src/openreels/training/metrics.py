@@ -34,10 +34,13 @@ class Meter:
         for branch, entropy in (("video", loss.truths.video), ("audio", loss.truths.audio)):
             if entropy is not None:
                 self.add(f"{branch}/truth", float(entropy.detach()))
-        bins = (batch.sigma * NUM_SIGMA_BINS).long().clamp(max=NUM_SIGMA_BINS - 1).tolist()
-        for branch, part in (("video", loss.parts.video), ("audio", loss.parts.audio)):
+        for branch, part, levels in (
+            ("video", loss.parts.video, batch.levels.video),
+            ("audio", loss.parts.audio, batch.levels.audio),
+        ):
             if part is None:
                 continue
+            bins = (levels * NUM_SIGMA_BINS).long().clamp(max=NUM_SIGMA_BINS - 1).tolist()
             for value, task, level in zip(part.tolist(), batch.tasks, bins, strict=True):
                 self.add(f"{branch}/loss", value)
                 self.add(f"{branch}/task/{task}", value)

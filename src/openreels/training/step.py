@@ -38,7 +38,7 @@ def training_step(
     """Predict the velocity and measure the error.
 
     Implements SkyReels-V4 (arXiv 2602.21818), eq. 6: video and audio errors with equal weights,
-    the same noise level for both.
+    the same noise level for both unless the batch says otherwise.
 
     Args:
         network: The transformer.
@@ -52,7 +52,7 @@ def training_step(
     """
     with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
         velocity, told = network.with_truths(
-            *(batch.inputs, batch.context, batch.context_mask, batch.sigma, batch.context_tags),
+            *(batch.inputs, batch.context, batch.context_mask, batch.levels, batch.context_tags),
             sparsity=sparsity,
         )
     velocity = velocity.zip(batch.targets, _clip_alone)

@@ -194,6 +194,21 @@ def test_text_and_noise_level_matter_to_both_branches():
         assert not torch.allclose(out.audio, plain.audio, atol=1e-3)
 
 
+def test_audio_may_be_at_a_level_of_its_own():
+    network = _network()
+    inputs, context, mask = _inputs()
+    low, high = torch.full((2,), 0.2), torch.full((2,), 0.8)
+    same = network(inputs, context, mask, low)
+    for name in ("video", "audio"):
+        stated = getattr(network(inputs, context, mask, Joint(low, low)), name)
+        assert torch.equal(stated, getattr(same, name))
+        moved = getattr(network(inputs, context, mask, Joint(low, high)), name)
+        assert not torch.allclose(moved, getattr(same, name))
+    silent = Joint(inputs.video, None)
+    alone = network(silent, context, mask, Joint(low, high)).video
+    assert torch.equal(alone, network(silent, context, mask, low).video)
+
+
 def test_wrong_inputs_are_refused():
     network = _network()
     inputs, context, mask = _inputs()
@@ -251,7 +266,8 @@ def test_skip_is_the_best_linear_guess_and_leaves_unit_variance_to_predict():
     noisy, velocity = (1 - level) * clean + level * noise, noise - clean
     positions = torch.zeros(4, 20_000, 1)
     inputs = Joint(None, BranchInput(tokens=noisy, positions=positions))
-    guess = network._with_skip(Joint(None, torch.zeros_like(noisy)), inputs, sigma).audio
+    nothing = Joint(None, torch.zeros_like(noisy))
+    guess = network._with_skip(nothing, inputs, Joint(sigma, sigma)).audio
     slope = (noisy * velocity).sum((1, 2)) / noisy.square().sum((1, 2))
     torch.testing.assert_close(guess, slope[:, None, None] * noisy, atol=0.08, rtol=0)
     norm = (level**2 + (1 - level) ** 2).sqrt()

@@ -76,7 +76,7 @@ class MMDiT(nn.Module):
         inputs: Joint[BranchInput | None],
         context: Context,
         context_mask: ContextMask,
-        sigma: PerSample,
+        sigma: PerSample | Joint[PerSample],
         context_tags: Int[Tensor, "b n"] | None = None,
         *,
         sparsity: float | None = None,
@@ -87,7 +87,8 @@ class MMDiT(nn.Module):
             inputs: Tokens and positions of each branch; None for a branch that is absent.
             context: Prompt tokens of the frozen encoder, the same for both branches.
             context_mask: True where a prompt token may be attended; padding changes nothing.
-            sigma: Noise level in [0, 1] of each sample, the same for both branches (eq. 6).
+            sigma: Noise level in [0, 1] of each sample, the same for both branches (eq. 6); or one
+                for each branch, which is ours.
             context_tags: Number of the reference that a prompt token belongs to; 0 is none, as is
                 None for all.
             sparsity: Share of the video cubes that the attention from video to video leaves out,
@@ -112,7 +113,7 @@ class MMDiT(nn.Module):
         inputs: Joint[BranchInput | None],
         context: Context,
         context_mask: ContextMask,
-        sigma: PerSample,
+        sigma: PerSample | Joint[PerSample],
         context_tags: Int[Tensor, "b n"] | None = None,
         *,
         sparsity: float | None = None,
@@ -138,7 +139,10 @@ class MMDiT(nn.Module):
             # Sparse attention takes the grid first; order means nothing to everything else.
             inputs = Joint(inputs.video.turned(before), inputs.audio)
         prompt = self._pool(context, context_mask)
-        features = self.sigma_embedding(sigma) + prompt
+        levels = sigma if isinstance(sigma, Joint) else Joint(sigma, sigma)
+        features = Joint(seeing := self.sigma_embedding(levels.video) + prompt, seeing)
+        if levels.audio is not levels.video:
+            features = Joint(seeing, self.sigma_embedding(levels.audio) + prompt)
         visible = None if bool(context_mask.all()) else context_mask
         around = inputs.map(
             lambda one: (
@@ -149,19 +153,19 @@ class MMDiT(nn.Module):
         )
         still = None
         if any(one is not None and one.tags is not None for one in (inputs.video, inputs.audio)):
-            still = self.sigma_embedding(torch.zeros_like(sigma)) + prompt
+            still = self.sigma_embedding(torch.zeros_like(levels.video)) + prompt
         prompt_in = (context, None if context_tags is None else self._tag_vectors(context_tags))
-        video, video_ada = self._enter(self.video, inputs.video, prompt_in, (features, still))
-        audio, audio_ada = self._enter(self.audio, inputs.audio, prompt_in, (features, still))
+        video, video_ada = self._enter(self.video, inputs.video, prompt_in, (features.video, still))
+        audio, audio_ada = self._enter(self.audio, inputs.audio, prompt_in, (features.audio, still))
         states, told = self._blocks(Joint(video, audio), around, Joint(video_ada, audio_ada))
         velocity = Joint(
-            None if states.video is None else self.video.head(states.video.tokens, features),
+            None if states.video is None else self.video.head(states.video.tokens, features.video),
             None
             if states.audio is None or self.audio is None
-            else self.audio.head(states.audio.tokens, features),
+            else self.audio.head(states.audio.tokens, features.audio),
         )
         if self.config.skip:
-            velocity = self._with_skip(velocity, inputs, sigma)
+            velocity = self._with_skip(velocity, inputs, levels)
         return _turned_back(velocity, before), _turned_back(told, before)
 
     def _blocks(
@@ -212,14 +216,13 @@ class MMDiT(nn.Module):
         self,
         output: Joint[Tensor | None],
         inputs: Joint[BranchInput | None],
-        sigma: PerSample,
+        sigma: Joint[PerSample],
     ) -> Joint[Tensor | None]:
-        level = sigma[:, None, None].float()
-        square = level**2 + (1 - level) ** 2
-
-        def one(out: Tensor | None, noisy: Tensor) -> Tensor | None:
+        def one(out: Tensor | None, noisy: Tensor, sigma: PerSample) -> Tensor | None:
             if out is None:
                 return None
+            level = sigma[:, None, None].float()
+            square = level**2 + (1 - level) ** 2
             return ((2 * level - 1) * noisy.float() / square + out.float() / square.sqrt()).to(
                 out.dtype
             )
@@ -229,9 +232,11 @@ class MMDiT(nn.Module):
         if inputs.video is not None:
             cells = config.patch**2
             noisy = inputs.video.tokens.unflatten(-1, (cells, -1))
-            video = one(output.video, noisy[..., : config.video_out // cells].flatten(2))
+            video = one(
+                output.video, noisy[..., : config.video_out // cells].flatten(2), sigma.video
+            )
         if inputs.audio is not None:
-            audio = one(output.audio, inputs.audio.tokens)
+            audio = one(output.audio, inputs.audio.tokens, sigma.audio)
         return Joint(video, audio)
 
     def _pool(self, context: Context, context_mask: ContextMask) -> Float[Tensor, "b w"]:
