@@ -1,7 +1,10 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openreels.conditioning import frames
+from openreels.core.shapes import ClipShape
 
 
 def _picture(height, width, count=2):
@@ -56,3 +59,19 @@ def test_contain_keeps_the_picture_and_repeats_its_border():
     assert known[:, :, 16:48].all()
     assert torch.equal(wide[:, :, :16], picture[:, :, :1].expand(-1, -1, 16, -1))
     assert torch.equal(wide[:, :, 48:], picture[:, :, -1:].expand(-1, -1, 16, -1))
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((64, 64), (64, 64)), ((200, 100), (64, 32)), ((10, 300), (16, 112)), ((30, 40), (64, 80))],
+)
+def test_a_picture_is_scaled_to_fit_into_the_clip(size, expected):
+    shape = ClipShape(num_frames=17, height=64, width=112)
+    assert tuple(frames.fitted(_picture(*size), shape).shape) == (2, *expected, 3)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000))
+def test_a_size_that_fits_stays_as_it_is(rows, columns):
+    once = frames.fitted_size(rows, columns, height=64, width=112)
+    assert frames.fitted_size(*once, height=64, width=112) == once
+    assert all(side % 16 == 0 for side in once)

@@ -3,8 +3,11 @@ import torch
 
 from openreels.conditioning.keyframes import (
     Keyframes,
+    join_cells,
+    keyframe_frames,
     keyframe_places,
     keyframe_positions,
+    part_cells,
     refined_place,
     split_keyframes,
     with_keyframes,
@@ -12,7 +15,7 @@ from openreels.conditioning.keyframes import (
 from openreels.conditioning.references import References
 from openreels.conditioning.tokens import video_branch, video_positions
 from openreels.core.modality import BranchInput
-from openreels.core.shapes import ClipShape, latent_time_s
+from openreels.core.shapes import ClipShape, frames_in_latent, latent_time_s
 
 SHAPE = ClipShape(num_frames=49, height=64, width=64)
 
@@ -100,3 +103,21 @@ def test_what_is_given_stands_in_the_channels_beside_and_nothing_else():
 def test_a_keyframe_without_a_place_is_refused():
     with pytest.raises(ValueError, match="a place for each keyframe, got 2 and 1"):
         Keyframes(noisy=torch.randn(2, 4, 2, 8, 8), places=(0,))
+
+
+def test_a_keyframe_is_encoded_from_the_frames_that_end_at_its_time():
+    assert keyframe_frames(0) == range(1)
+    frames = keyframe_frames(8)
+    assert list(frames) == [60, 61, 62, 63, 64]
+    assert frames_in_latent(refined_place(8)) == range(61, 65)
+    assert frames[-1] / 32 == latent_time_s(8, 16) == 2
+
+
+def test_cells_in_a_row_come_apart_again():
+    clip, keyframes = torch.randn(2, 4, 13, 8, 10), torch.randn(2, 4, 2, 32, 40)
+    row = join_cells(clip, keyframes)
+    assert row.shape == (2, 4, 13 * 8 * 10 + 2 * 32 * 40)
+    parts = part_cells(row, clip=(13, 8, 10), keyframes=(2, 32, 40))
+    assert all(torch.equal(*pair) for pair in zip(parts, (clip, keyframes), strict=True))
+    known = join_cells(clip[:, 0] > 0, keyframes[:, 0] > 0)
+    assert torch.equal(known, row[:, 0] > 0)

@@ -4,7 +4,7 @@ import torch
 
 from openreels.conditioning.material import editable_frames, gather
 from openreels.core.errors import MediaError
-from openreels.core.request import GenerationRequest, Keyframe
+from openreels.core.request import GenerationRequest, Keyframe, TaggedFile
 from openreels.media.clip import Clip
 from openreels.media.image import write_image
 
@@ -51,6 +51,20 @@ def test_a_clip_is_read_on_our_clock_at_the_size_of_the_result(clip_path):
     assert material.waveform.shape == (2, 44100)
     asked = gather(GenerationRequest(prompt="a", extend=clip_path, aspect_ratio="1:1"))
     assert asked.clip.shape == (16, 64, 64, 3)
+
+
+def test_a_reference_clip_comes_with_its_sound_unless_another_clip_is_edited(tmp_path, clip_path):
+    tall = Clip(frames=_frames(32, 96, 32), fps=32, waveform=np.ones((2, 8820), dtype=np.float32))
+    follow = TaggedFile(tag="@m", path=str(tall.save(tmp_path / "tall.mp4")))
+    alone = gather(GenerationRequest(prompt="@m", ref_video=follow))
+    assert (alone.clip, alone.follow.shape) == (None, (16, 112, 64, 3))
+    assert alone.waveform.abs().max() > 0.5
+    both = gather(
+        GenerationRequest(prompt="@m", edit=clip_path, edit_region=None, ref_video=follow)
+    )
+    assert both.clip.shape == (16, 48, 64, 3)
+    assert both.follow.shape == (16, 64, 16, 3)
+    assert both.waveform.abs().max() < 0.1
 
 
 def test_a_clip_to_surround_keeps_its_whole_picture(clip_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -18,8 +20,8 @@ def test_an_edit_by_instruction_has_the_length_and_size_of_its_clip_and_gives_no
     laid = plan(GenerationRequest(prompt="a", edit="c"), Material(clip=_clip(23, 48, 64)))
     assert (laid.shape.num_frames, laid.shape.height, laid.shape.width) == (21, 64, 80)
     assert laid.task.name == "edit"
-    assert laid.follows.shape == (21, 64, 80, 3)
-    assert (laid.clip, laid.known, laid.around.source) == (None, None, None)
+    assert laid.changed.shape == (21, 64, 80, 3)
+    assert (laid.clip, laid.known, laid.around.source, laid.follows) == (None,) * 4
     assert "cut from 23 to 21" in laid.notes[0]
 
 
@@ -32,11 +34,32 @@ def test_a_picture_is_edited_as_a_clip_of_one_frame():
     assert torch.equal(laid.known, ~region)
 
 
+@pytest.mark.parametrize("region", [True, False])
+def test_a_reference_clip_beside_an_edited_one_keeps_its_length_and_form(region):
+    mask = torch.zeros(1, 64, 64, dtype=torch.bool)
+    mask[:, 20:40, 20:40] = True
+    fields = {"edit_region": "r"} if region else {}
+    request = GenerationRequest(prompt="@m", edit="c", ref_video=FOLLOW, **fields)
+    material = Material(
+        clip=_clip(18), follow=_clip(11, 64, 32), region=mask if region else None,
+        waveform=torch.ones(2, 100),
+    )  # fmt: skip
+    laid = plan(request, material)
+    assert (laid.task.name, laid.shape.num_frames) == ("inpaint_fixed" if region else "edit", 17)
+    assert torch.equal(laid.follows, material.follow[:9])
+    assert (laid.changed is None) == region
+    assert laid.around.sound is None
+    assert "the clip was cut from 18 to 17" in laid.notes[0]
+    assert "the reference clip was cut from 11 to 9" in laid.notes[1]
+    kept = plan(replace(request, keep_audio=True), material)
+    assert torch.equal(kept.around.sound.waveform, material.waveform)
+
+
 @pytest.mark.parametrize("sounds", [True, False])
 def test_a_clip_whose_motion_is_followed_keeps_its_sound(sounds):
     wave = torch.zeros(2, 44_100) if sounds else None
     request = GenerationRequest(prompt="@m", ref_video=FOLLOW)
-    laid = plan(request, Material(clip=_clip(17), waveform=wave))
+    laid = plan(request, Material(follow=_clip(17), waveform=wave))
     assert (laid.task.name, laid.shape.num_frames) == ("motion", 17)
     assert (laid.around.sound is not None) == sounds
 

@@ -1,12 +1,10 @@
-import pytest
 import torch
 
 from openreels.conditioning.material import Material
 from openreels.conditioning.plans import plan
 from openreels.conditioning.references import SOURCE, UNNAMED
-from openreels.conditioning.showing import fitted, heard, shown
+from openreels.conditioning.showing import heard, shown
 from openreels.core.request import GenerationRequest, Keyframe, Reference, TaggedFile
-from openreels.core.shapes import ClipShape
 
 
 def _picture(height=64, width=64, count=None):
@@ -48,8 +46,18 @@ def test_a_clip_that_is_changed_or_followed_stands_nearest_to_the_result():
     material = Material(clip=_picture(48, 64, count=11), references=((_picture(),),))
     found = _list(request, material, {"@video_1": SOURCE, "@a": 3})
     assert found == [((1, 64, 64), 3), ((9, 64, 80), SOURCE)]
+    both = GenerationRequest(
+        prompt="@m",
+        edit="c",
+        ref_video=TaggedFile(tag="@m", path="m"),
+        references=request.references,
+    )
+    wide = Material(clip=material.clip, references=material.references, follow=_picture(64, 32, 7))
+    assert _list(both, wide, {"@video_1": SOURCE, "@a": 3, "@m": 4}) == [
+        ((1, 64, 64), 3), ((5, 64, 32), 4), ((9, 64, 80), SOURCE),
+    ]  # fmt: skip
     follow = GenerationRequest(prompt="@m", ref_video=TaggedFile(tag="@m", path="c"))
-    assert _list(follow, Material(clip=material.clip), {"@m": 3}) == [((9, 64, 80), 3)]
+    assert _list(follow, Material(follow=material.clip), {"@m": 3}) == [((9, 64, 80), 3)]
 
 
 def test_a_voice_has_the_number_of_its_subject():
@@ -62,12 +70,3 @@ def test_a_voice_has_the_number_of_its_subject():
     voice, song = torch.zeros(2, 5), torch.ones(2, 6)
     found = heard(request, Material(voices=(voice,), audio_refs=(song,)), {"@a": 3, "@s": 4})
     assert [(part.waveform.shape[1], part.tag) for part in found] == [(5, 3), (6, 4)]
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [((64, 64), (64, 64)), ((200, 100), (64, 32)), ((10, 300), (16, 112)), ((30, 40), (64, 80))],
-)
-def test_a_picture_is_scaled_to_fit_into_the_clip(size, expected):
-    shape = ClipShape(num_frames=17, height=64, width=112)
-    assert tuple(fitted(_picture(*size), shape).shape) == (1, *expected, 3)

@@ -2,6 +2,12 @@ import pytest
 import torch
 
 from openreels.conditioning.storyboard import panels
+from openreels.core.shapes import ClipShape, size_for
+from openreels.media.clip import frames_of
+from openreels.stage.reference_tasks import Order, make_task
+from openreels.stage.references import render_reference
+from openreels.stage.storyboard import split_panels
+from openreels.stage.world import WorldSettings
 
 
 def _collage(rows, columns, height=48, width=64, smooth=True):
@@ -17,7 +23,9 @@ def _collage(rows, columns, height=48, width=64, smooth=True):
     return torch.cat(lines, 0), pictures
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(2, 2), (1, 3), (3, 3), (2, 3), (4, 1), (1, 2)])
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(2, 2), (1, 3), (3, 3), (2, 3), (4, 1), (1, 2), (4, 4)]
+)
 def test_a_collage_falls_into_its_panels_row_by_row(rows, columns):
     collage, pictures = _collage(rows, columns)
     found = panels(collage)
@@ -35,6 +43,21 @@ def test_a_collage_with_gutters_is_cut_in_them():
     collage[63:65] = 255
     collage[:, 63:65] = 255
     assert len(panels(collage)) == 4
+
+
+@pytest.mark.parametrize("ratio", ["1:1", "16:9", "3:4"])
+def test_the_storyboards_of_the_world_fall_into_the_panels_they_were_made_of(ratio):
+    height, width = size_for(ratio, 64)
+    shape = ClipShape(num_frames=33, height=height, width=width)
+    settings = WorldSettings(duration_s=2.0, aspect_ratio=ratio)
+    for index in range(12):
+        (reference,) = make_task(
+            "storyboard", Order(seed=4, index=index, settings=settings)
+        ).references
+        picture = render_reference(reference, shape).images[0]
+        found = panels(torch.from_numpy(frames_of(picture[None, :, None])[0]))
+        exact = frames_of(split_panels(picture).unsqueeze(2).transpose(0, 2))
+        assert torch.equal(torch.stack(found), torch.from_numpy(exact))
 
 
 def test_a_collage_too_small_is_refused():

@@ -102,6 +102,14 @@ def test_known_latents_are_returned_unchanged(name):
     assert torch.allclose(out.audio, clean.audio, atol=1e-5)
 
 
+def test_holding_is_the_same_in_any_layout():
+    clean, noise = torch.randn(2, 3, 4, 2, 2), torch.randn(2, 3, 4, 2, 2)
+    noisy, known = torch.randn(2, 3, 4, 2, 2), torch.rand(2, 4, 2, 2) < 0.5
+    whole = hold_known(clean, noise, known)(Joint(noisy, None), 0.3).video
+    row = hold_known(clean.flatten(2), noise.flatten(2), known.flatten(1))
+    assert torch.equal(row(Joint(noisy.flatten(2), None), 0.3).video, whole.flatten(2))
+
+
 def test_holding_video_leaves_sound_alone():
     impose = hold_known(
         torch.zeros(1, 2, 1, 1, 1), torch.zeros(1, 2, 1, 1, 1), torch.ones(1, 1, 1, 1).bool()

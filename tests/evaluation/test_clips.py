@@ -1,11 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from openreels.evaluation.clips import tensors_of, true_clip
 from openreels.media.clip import Clip
-from openreels.stage.sample import make_samples
+from openreels.stage.heard import render_sound
+from openreels.stage.physics import contacts
+from openreels.stage.sample import make_samples, truth_of
+from openreels.stage.sound import render_audio
 from openreels.stage.world import WorldSettings, sample_scene
+from openreels.training.audio_vae_data import ALL_SOUNDS
 
 
 def test_bytes_become_pixels_in_range():
@@ -30,3 +36,15 @@ def test_the_true_clip_is_the_one_of_the_world():
     assert shape.num_frames == 17
     assert torch.equal(pixels, sample.pixels[0])
     assert wave.shape == (2, shape.num_samples)
+
+
+def test_the_sound_of_a_plain_scene_is_that_of_its_contacts_and_of_others_all_there_is():
+    plain = sample_scene(3, 5, settings=WorldSettings(duration_s=1.0))
+    _, wave, shape = true_clip(plain, 1.0)
+    assert torch.equal(wave, render_audio([contacts(plain)], shape.num_samples, [5])[0])
+    loud = replace(ALL_SOUNDS, duration_s=1.0, ambience_share=1.0)
+    scene = sample_scene(3, 5, settings=loud)
+    _, wave, shape = true_clip(scene, 1.0)
+    assert torch.equal(wave, render_sound([truth_of(scene)], shape.num_samples, [5])[0])
+    alone = render_audio([contacts(scene)], shape.num_samples, [5])[0]
+    assert (wave - alone).abs().amax(0)[:20_000].gt(1e-4).float().mean() > 0.5

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from openreels.core.shapes import ClipShape
@@ -6,6 +7,7 @@ from openreels.models.probe.config import ProbeConfig
 from openreels.stage.render import render_masks
 from openreels.stage.scene import COLOURS, SHAPES, SIZES
 from openreels.stage.world import WorldSettings, sample_scene
+from openreels.training.audio_vae_data import ALL_SOUNDS
 
 SHAPE = ClipShape(num_frames=5, height=64, width=64)
 
@@ -26,9 +28,15 @@ def test_labels_name_the_actor_under_each_cell():
             assert (size[i][whole] == SIZES.index(actor.size)).all()
 
 
-def test_a_short_training_runs_end_to_end():
+@pytest.mark.parametrize("world", [WorldSettings(), ALL_SOUNDS])
+def test_a_short_training_runs_end_to_end(world):
     training = ProbeTraining(
-        pixel_seconds=0.5, track_clips=8, track_seconds=0.2, sound_seconds=0.2, num_frames=17
+        pixel_seconds=0.5,
+        track_clips=8,
+        track_seconds=0.2,
+        sound_seconds=0.2,
+        num_frames=17,
+        world=world,
     )
     probe = train_probes(ProbeConfig(width=8), training)
     assert not probe.training

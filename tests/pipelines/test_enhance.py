@@ -40,6 +40,7 @@ def test_only_the_prompt_of_a_request_changes():
         {"extend": "a.mp4"},
         {"edit": "a.mp4"},
         {"ref_video": TaggedFile(tag="@a", path="a.mp4")},
+        {"grid": TaggedFile(tag="@a", path="a.png")},
     ],
 )
 def test_where_the_scene_is_given_or_nothing_is_wanted_it_is_left(change):
@@ -52,6 +53,21 @@ def test_references_do_not_keep_a_prompt_from_being_rewritten():
     reference = Reference(tag="@ann", images=("a.png",))
     request = replace(REQUEST, prompt="@ann", references=(reference,))
     assert enhanced(request, Saying("@ann waves"))[0].prompt == "@ann waves"
+
+
+def test_the_shipped_enhancer_knows_which_handles_are_pictures():
+    song = (TaggedFile(tag="@song", path="a.wav"),)
+    hero = (Reference(tag="@hero", images=("a.png",)),)
+    request = replace(REQUEST, prompt="@hero jumps with @song", references=hero, audio_refs=song)
+    same, (note,) = enhanced(request, StageEnhancer())
+    assert same is request
+    assert "what @song gives was not understood" in note
+    told, _ = enhanced(
+        replace(request, prompt="@hero jumps with music like @song"), StageEnhancer()
+    )
+    assert told.prompt == (
+        "@hero jumps in a meadow by day. The camera is still. Music like @song plays."
+    )
 
 
 @pytest.mark.parametrize("text", ["<sfx>a", "@ann waves", "x" * 5000, " "])

@@ -196,8 +196,8 @@ def test_handles_in_the_prompt_have_the_numbers_of_their_references(named):
         ({"keyframes": (Keyframe(image="k"),)}, {"untimed": 1}, [UNNAMED], True),
         ({"audio_refs": SONG, "prompt": "@song"}, {"audio_refs": 1}, None, True),
         ({"audio_refs": SONG, "prompt": "@song", "kind": "audio"}, {"audio_refs": 1}, None, True),
-        ({"ref_video": CLIP, "prompt": "@dance"}, {"clip": 9, "waveform": 1}, [3], False),
-        ({"ref_video": CLIP, "prompt": "@dance"}, {"clip": 9}, [3], True),
+        ({"ref_video": CLIP, "prompt": "@dance"}, {"follow": 9, "waveform": 1}, [3], False),
+        ({"ref_video": CLIP, "prompt": "@dance"}, {"follow": 9}, [3], True),
         ({"edit": "c"}, {"clip": 9, "waveform": 1}, [SOURCE], True),
         ({"edit": "c", "keep_audio": True}, {"clip": 9, "waveform": 1}, [SOURCE], False),
         (
@@ -219,6 +219,18 @@ def test_handles_in_the_prompt_have_the_numbers_of_their_references(named):
             False,
         ),
         ({"kind": "image", "edit": "c"}, {"clip": 1}, [SOURCE], False),
+        (
+            {"edit": "c", "ref_video": CLIP, "prompt": "@video_1 moves like @dance"},
+            {"clip": 13, "follow": 9, "waveform": 1},
+            [SOURCE, 3],
+            True,
+        ),
+        (
+            {"edit": "c", "edit_region": "m", "ref_video": CLIP, "prompt": "moves like @dance"},
+            {"clip": 9, "follow": 9, "region": 1},
+            [3],
+            True,
+        ),
     ],
 )
 def test_every_row_reaches_its_branches(named, fields, material, video_tags, hears):
@@ -228,6 +240,7 @@ def test_every_row_reaches_its_branches(named, fields, material, video_tags, hea
         "untimed": lambda count: (_frames(1)[0],) * count,
         "audio_refs": lambda _: (_wave(2048),),
         "clip": _frames,
+        "follow": _frames,
         "waveform": lambda _: _wave(20_000),
         "region": lambda _: _frames(1)[..., 0] > 200,
     }
@@ -251,7 +264,7 @@ def test_every_row_reaches_its_branches(named, fields, material, video_tags, hea
 
 def test_voices_are_not_used_where_the_sound_of_the_clip_is_kept(named):
     fields = {"ref_video": CLIP, "prompt": "@dance @song", "audio_refs": SONG}
-    material = Material(clip=_frames(9), waveform=_wave(9_000), audio_refs=(_wave(2048),))
+    material = Material(follow=_frames(9), waveform=_wave(9_000), audio_refs=(_wave(2048),))
     conditions = _conditions(named, material, **fields)
     assert conditions.references.audio is None
     assert "voices and sounds are not used" in conditions.notes[-1]

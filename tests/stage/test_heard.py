@@ -11,7 +11,15 @@ from openreels.stage.camera import view
 from openreels.stage.events import spoken
 from openreels.stage.faces import mouth
 from openreels.stage.geometry import half_size
-from openreels.stage.heard import render_sound, scene_chords, soundtrack, strikes, utterances
+from openreels.stage.heard import (
+    render_scene_sounds,
+    render_sound,
+    scene_chords,
+    scene_soundtrack,
+    soundtrack,
+    strikes,
+    utterances,
+)
 from openreels.stage.music import Music, chords
 from openreels.stage.physics import contacts, pose
 from openreels.stage.render import render_masks, render_video
@@ -198,6 +206,8 @@ def test_a_scene_without_sounds_sounds_as_before():
     seeds = [1, 2, 3, 4]
     plain = render_audio([truth.contacts for truth in truths], LENGTH, seeds)
     assert torch.equal(render_sound(truths, LENGTH, seeds), plain)
+    scenes = [truth.scene for truth in truths]
+    assert torch.equal(render_scene_sounds(scenes, LENGTH, seeds), plain)
 
 
 def test_a_whole_world_of_sounds_is_repeatable_and_does_not_clip():
@@ -214,6 +224,7 @@ def test_a_whole_world_of_sounds_is_repeatable_and_does_not_clip():
     assert torch.equal(batch.pixels[4:5], alone.pixels)
     assert torch.equal(render_truths(batch.truths[4:5], shape).waveform, alone.waveform)
     track = soundtrack(batch.truths[4])
+    assert all(scene_soundtrack(truth.scene) == soundtrack(truth) for truth in batch.truths)
     assert (track.music, track.ambience) == (
         batch.truths[4].scene.music,
         batch.truths[4].scene.ambience,

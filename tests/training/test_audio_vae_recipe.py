@@ -6,9 +6,13 @@ import pytest
 import torch
 
 from openreels.core.errors import CheckpointError
+from openreels.core.seeding import derive_seed
 from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.models.audio_vae import presets
 from openreels.models.audio_vae.model import AudioVAE
+from openreels.stage.heard import render_sound
+from openreels.stage.sample import truth_of
+from openreels.stage.world import sample_scene
 from openreels.training.audio_vae import (
     LOG_NAME,
     STATE_NAME,
@@ -19,7 +23,13 @@ from openreels.training.audio_vae import (
     measure,
     train_audio_vae,
 )
-from openreels.training.audio_vae_data import SoundMix, other_sounds, sound_batch
+from openreels.training.audio_vae_data import (
+    ALL_SOUNDS,
+    SoundMix,
+    other_sounds,
+    scene_sounds,
+    sound_batch,
+)
 from openreels.training.audio_vae_losses import (
     log_mel_distance_db,
     onset_s,
@@ -60,6 +70,30 @@ def test_batches_are_bounded_deterministic_and_of_the_asked_mix():
     assert torch.equal(batch, sound_batch(mix, 1, 5))
     assert not torch.equal(batch, sound_batch(mix, 1, 6))
     assert not torch.equal(batch, sound_batch(mix, 2, 5))
+
+
+def test_scenes_join_the_batch_and_leave_the_other_clips_as_they_were():
+    plain = sound_batch(SoundMix(tokens=4, clips=5, impacts=0.6), 1, 5)
+    mix = SoundMix(tokens=4, clips=10, impacts=0.3, scenes=0.5)
+    batch = sound_batch(mix, 1, 5)
+    assert torch.equal(batch[:5], plain)
+    assert torch.equal(batch[5:], scene_sounds(ALL_SOUNDS, 5, 4096, 1, 5))
+    assert torch.equal(batch, sound_batch(mix, 1, 5))
+    assert not torch.equal(batch[5:], sound_batch(mix, 1, 6)[5:])
+    with pytest.raises(ValueError, match=r"together at most 1, got 0\.7 and 0\.4"):
+        SoundMix(scenes=0.4)
+
+
+def test_a_clip_of_a_scene_is_a_cut_of_all_that_sounds_in_it():
+    (cut,) = scene_sounds(ALL_SOUNDS, 1, 8192, 7, 3)
+    scene = sample_scene(derive_seed(7, "scenes") % 2**31, 3, settings=ALL_SOUNDS)
+    whole = render_sound([truth_of(scene)], 2 * SAMPLE_RATE_HZ, [3])[0]
+    begins = whole[0, :-8191] == cut[0, 0]
+    starts = begins.nonzero()[:, 0].tolist()
+    assert any(torch.equal(whole[:, start : start + 8192], cut) for start in starts)
+    assert scene.lines or scene.music or scene.ambience
+    with pytest.raises(ValueError, match="cut out of a scene of 2 s"):
+        scene_sounds(ALL_SOUNDS, 1, 100_000, 0, 0)
 
 
 def test_other_sounds_are_many_kinds():

@@ -74,3 +74,53 @@ def test_what_tokens_tell_is_weighed_beside_the_velocity_and_can_be_learned(mode
         loss.total.backward()
         optimizer.step()
     assert loss.truths.video + loss.truths.audio < 0.3 * told
+
+
+def _beside(batch, count=5, references=0):
+    """The batch with tokens of references before and of keyframes behind the clip."""
+    clip, b = batch.inputs.video, batch.targets.video.shape[0]
+    source = torch.Generator().manual_seed(1)
+    sizes = [(b, n, width) for width in (132, 3) for n in (references, count)]
+    made = [torch.randn(size, generator=source) for size in sizes]
+    video = BranchInput(
+        tokens=torch.cat([made[0], clip.tokens, made[1]], 1),
+        positions=torch.cat([made[2], clip.positions, made[3]], 1),
+        grid_start=references,
+    )
+    targets = torch.randn(b, count, 64, generator=source)
+    return replace(batch, inputs=Joint(video, batch.inputs.audio), keyframe_targets=targets)
+
+
+def test_the_error_at_keyframes_is_a_term_of_its_own(model_config):
+    plain = make(model_config)
+    batch = _beside(plain)
+    losses = [
+        training_step(MMDiT(model_config), batch, keyframe_weight=weight) for weight in (0.0, 2.0)
+    ]
+    power = batch.keyframe_targets.square().mean((1, 2))
+    torch.testing.assert_close(losses[1].keyframes, power)
+    torch.testing.assert_close(losses[1].total - losses[0].total, 2 * power.mean())
+    alone = training_step(MMDiT(model_config), plain)
+    assert alone.keyframes is None
+    torch.testing.assert_close(losses[0].parts.video, alone.parts.video)
+
+
+def test_clip_and_keyframes_are_found_between_references_and_the_end(model_config):
+    config = replace(model_config, truth_block=1, video_truths=4, audio_truths=4)
+    network = MMDiT(config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    batch = _beside(make(model_config), references=3)
+    (velocity, told) = network.with_truths(
+        batch.inputs, batch.context, batch.context_mask, batch.sigma
+    )
+    loss = training_step(network, batch)
+    clip = (velocity.video[:, 3:15] - batch.targets.video).square().mean((1, 2))
+    behind = (velocity.video[:, 15:] - batch.keyframe_targets).square().mean((1, 2))
+    torch.testing.assert_close(loss.parts.video, clip)
+    torch.testing.assert_close(loss.keyframes, behind)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(
+        told.video[:, 3:15], batch.truths.video
+    )
+    torch.testing.assert_close(loss.truths.video, entropy)

@@ -61,7 +61,12 @@ def generate(
         list[str] | None, _option(_REFS, "Music or ambience to follow.", metavar="@TAG=WAV")
     ] = None,
     ref_video: Annotated[
-        str | None, _option(_REFS, "Clip whose motion is followed.", metavar="@TAG=CLIP")
+        str | None,
+        _option(
+            _REFS,
+            "Clip whose motion, face or effect is followed; also beside --edit.",
+            metavar="@TAG=CLIP",
+        ),
     ] = None,
     extend: Annotated[str | None, _option(_SOURCE, "Clip to continue.")] = None,
     extend_before: Annotated[

@@ -95,8 +95,7 @@ def build(
         ValueError: If the media do not fit the request.
     """
     laid = plan(request, material)
-    by_instruction = laid.follows is not None and request.edit is not None
-    numbers = tag_numbers(request.tags, source=by_instruction, num_tags=num_tags)
+    numbers = tag_numbers(request.tags, source=laid.changed is not None, num_tags=num_tags)
     kept = laid.around.sound is not None and not request.extend
     sound = request.sound and laid.task.sound and not kept and request.kind != "image"
     seen = _encode_shown(shown(request, material, laid, numbers), encoders.video_vae, device)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from openreels.conditioning.keyframes import WantedKeyframes
 from openreels.conditioning.references import References
 from openreels.conditioning.tasks import Task
 from openreels.core.arrays import Context, ContextMask, LatentMask, VideoLatents
@@ -85,5 +86,7 @@ class Conditions:
     """What of the source is returned."""
     references: Joint[References | None] = field(default_factory=lambda: Joint(None, None))
     """What stands before the clip in each branch, for the prompt alone; None for nothing."""
+    keyframes: WantedKeyframes | None = None
+    """What is made beside the clip at a higher resolution; None is nothing."""
     notes: tuple[str, ...] = ()
     """What was done to the inputs and should be told."""

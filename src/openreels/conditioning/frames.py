@@ -6,8 +6,11 @@ import torch
 from jaxtyping import Bool, UInt8
 from torch import Tensor
 
-from openreels.core.shapes import ASPECT_RATIOS
+from openreels.core.shapes import ASPECT_RATIOS, ClipShape
 from openreels.media.image import fit_frames, fit_masks
+
+_UNIT_PX = 16
+"""Sides of references are multiples of this, as those of clips."""
 
 
 def nearest_ratio(height: int, width: int) -> str:
@@ -91,3 +94,40 @@ def contain(
     known = torch.zeros(frames.shape[0], height, width, dtype=torch.bool)
     known[:, top : top + inner.shape[1], left : left + inner.shape[2]] = True
     return inner[:, row][:, :, column], known
+
+
+def fitted_size(rows: int, columns: int, *, height: int, width: int) -> tuple[int, int]:
+    """The largest size in a frame for a picture that keeps its shape to 16 pixels.
+
+    Not given by the paper: the size of references. A picture as large as the clip shows its subject
+    about as large as the clip will.
+
+    Args:
+        rows: Height of the picture.
+        columns: Width of the picture.
+        height: Rows of the frame; a multiple of 16.
+        width: Columns of the frame; a multiple of 16.
+
+    Returns:
+        Height and width, multiples of 16, none larger than the frame.
+    """
+    scale = min(height / rows, width / columns)
+    high, wide = (
+        min(most, max(_UNIT_PX, round(side * scale / _UNIT_PX) * _UNIT_PX))
+        for side, most in ((rows, height), (columns, width))
+    )
+    return high, wide
+
+
+def fitted(frames: UInt8[Tensor, "t a b 3"], shape: ClipShape) -> UInt8[Tensor, "t c d 3"]:
+    """Scale a picture or a clip to ``fitted_size`` of a clip.
+
+    Args:
+        frames: One frame of a picture, any number of a clip.
+        shape: Of the clip beside which it stands.
+
+    Returns:
+        The same frames.
+    """
+    height, width = fitted_size(*frames.shape[1:3], height=shape.height, width=shape.width)
+    return cover(frames, height=height, width=width)

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange, repeat
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from openreels.conditioning.refine import TIME_FACTOR
 from openreels.core.arrays import LatentMask, VideoLatents
 from openreels.core.modality import BranchInput
-from openreels.core.shapes import ClipShape, latent_time_s
+from openreels.core.shapes import TEMPORAL_STRIDE, ClipShape, latent_time_s
 from openreels.nn.patchify import patchify, unpatchify
 
 KEYFRAME_EVERY_S = 2.0
@@ -41,6 +41,22 @@ def keyframe_places(shape: ClipShape) -> tuple[int, ...]:
 def refined_place(place: int) -> int:
     """The latent frame of the refined clip at the time of one of the low-resolution clip."""
     return TIME_FACTOR * place
+
+
+def keyframe_frames(place: int) -> range:
+    """Frames of the refined clip that a keyframe is encoded from; its latent is the last of them.
+
+    An autoencoder takes the first frame that it sees alone, so the four frames of a later latent
+    are encoded with the one before them. Ours looks at no others: it is that of the whole clip.
+
+    Args:
+        place: Latent frame of the low-resolution clip.
+
+    Returns:
+        One frame at the start of the clip, five elsewhere.
+    """
+    last = TEMPORAL_STRIDE * refined_place(place)
+    return range(max(0, last - TEMPORAL_STRIDE), last + 1)
 
 
 def keyframe_positions(
@@ -138,3 +154,56 @@ def split_keyframes(
         What belongs to the clip, and to the keyframes.
     """
     return tokens[:, :num_clip], unpatchify(tokens[:, num_clip:], grid=grid, patch=patch)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WantedKeyframes:
+    """What a base is asked to make beside a clip, and what of it is given."""
+
+    places: tuple[int, ...]
+    """Latent frames of the low-resolution clip that they stand at."""
+    latents: VideoLatents
+    """Latents of what is given, a latent frame each; zeros elsewhere."""
+    known: LatentMask
+    """True where they are given; those are returned as they are."""
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        """Keyframes, rows and columns in their latents."""
+        count, rows, columns = self.latents.shape[2:]
+        return (count, rows, columns)
+
+
+def join_cells(
+    clip: Shaped[Tensor, "*a f h w"], keyframes: Shaped[Tensor, "*a k y x"]
+) -> Shaped[Tensor, "*a n"]:
+    """Lay the cells of a clip and of its keyframes in one row, as one sample of a solver.
+
+    Args:
+        clip: Latents of a clip, or a mask over them.
+        keyframes: Those of its keyframes.
+
+    Returns:
+        The cells of the clip, then those of the keyframes.
+    """
+    return torch.cat([clip.flatten(-3), keyframes.flatten(-3)], dim=-1)
+
+
+def part_cells(
+    cells: Shaped[Tensor, "*a n"],
+    *,
+    clip: tuple[int, int, int],
+    keyframes: tuple[int, int, int],
+) -> tuple[Shaped[Tensor, "*a f h w"], Shaped[Tensor, "*a k y x"]]:
+    """Take a row of cells apart; the inverse of ``join_cells``.
+
+    Args:
+        cells: What ``join_cells`` laid in a row.
+        clip: Latent frames, rows and columns of the clip.
+        keyframes: Keyframes, rows and columns of each.
+
+    Returns:
+        What belongs to the clip, and to the keyframes.
+    """
+    count = clip[0] * clip[1] * clip[2]
+    return cells[..., :count].unflatten(-1, clip), cells[..., count:].unflatten(-1, keyframes)

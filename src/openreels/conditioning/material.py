@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from openreels.conditioning.frames import nearest_ratio
+from openreels.conditioning.frames import fitted_size, nearest_ratio
 from openreels.core.request import (
     MAX_REFERENCE_VIDEO_S,
     MAX_VOICE_S,
@@ -25,7 +25,7 @@ from openreels.core.shapes import (
     size_for,
 )
 from openreels.media.audio import read_waveform
-from openreels.media.clip import read_clip
+from openreels.media.clip import Clip, read_clip
 from openreels.media.files import ReadLimits
 from openreels.media.image import read_image
 from openreels.media.mask import read_mask
@@ -53,9 +53,11 @@ class Material:
     audio_refs: tuple[Float[Tensor, "2 _"], ...] = ()
     """Other sounds at 44.1 kHz."""
     clip: UInt8[Tensor, "t _ _ 3"] | None = None
-    """Frames of the clip to extend, edit or follow, at 16 fps; one frame for a picture."""
+    """Frames of the clip to extend or edit, at 16 fps; one frame for a picture."""
+    follow: UInt8[Tensor, "u _ _ 3"] | None = None
+    """Frames of the reference clip, at 16 fps."""
     waveform: Float[Tensor, "2 s"] | None = None
-    """Its sound at 44.1 kHz."""
+    """Sound at 44.1 kHz of the clip to extend or edit; without one, of the reference clip."""
     region: Bool[Tensor, "_ _ _"] | None = None
     """Part to change, True = change; one picture, or one a frame at 16 fps."""
 
@@ -104,10 +106,9 @@ def gather(request: GenerationRequest) -> Material:
 
 def _with_source(request: GenerationRequest, stills: Material) -> Material:
     """Read the clip, or the picture, that is extended, edited or followed."""
-    follows = None if request.ref_video is None else request.ref_video.path
-    path = request.extend or request.edit or follows
+    path = request.extend or request.edit
     if path is None:
-        return stills
+        return _with_follow(request, stills, None)
     if request.kind == "image":
         picture = torch.from_numpy(read_image(path))[None]
         facts = MediaFacts(duration_s=0.0, height=picture.shape[1], width=picture.shape[2])
@@ -119,12 +120,32 @@ def _with_source(request: GenerationRequest, stills: Material) -> Material:
     whole = request.edit is not None and request.edit_region is None
     size = None if whole else _size(request, facts)
     clip = read_clip(path, fps=BASE_FPS, size=size, limits=limits)
-    material = replace(
-        stills,
-        clip=torch.from_numpy(np.ascontiguousarray(clip.frames)),
-        waveform=None if clip.waveform is None else torch.from_numpy(clip.waveform),
-    )
-    return _with_region(request, material, facts, size)
+    material = replace(stills, clip=_frames(clip), waveform=_sound(clip))
+    return _with_follow(request, _with_region(request, material, facts, size), facts)
+
+
+def _with_follow(
+    request: GenerationRequest, material: Material, source: MediaFacts | None
+) -> Material:
+    """Read the reference clip: alone it gives the size, else it comes as large as it fits."""
+    if request.ref_video is None:
+        return material
+    limits = ReadLimits(max_duration_s=MAX_REFERENCE_VIDEO_S)
+    facts = probe(request.ref_video.path, limits=limits)
+    size = _size(request, source or facts)
+    if source is not None and size is not None and facts.height and facts.width:
+        size = fitted_size(facts.height, facts.width, height=size[0], width=size[1])
+    clip = read_clip(request.ref_video.path, fps=BASE_FPS, size=size, limits=limits)
+    heard = material.waveform if source is not None else _sound(clip)
+    return replace(material, follow=_frames(clip), waveform=heard)
+
+
+def _frames(clip: Clip) -> UInt8[Tensor, "t _ _ 3"]:
+    return torch.from_numpy(np.ascontiguousarray(clip.frames))
+
+
+def _sound(clip: Clip) -> Float[Tensor, "2 s"] | None:
+    return None if clip.waveform is None else torch.from_numpy(clip.waveform)
 
 
 def _with_region(

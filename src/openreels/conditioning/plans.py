@@ -8,7 +8,7 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from openreels.conditioning.conditions import KeptSound, Surroundings
-from openreels.conditioning.frames import contain, cover, cover_region, nearest_ratio
+from openreels.conditioning.frames import contain, cover, cover_region, fitted, nearest_ratio
 from openreels.conditioning.masks import keyframe_latent, latents_known, region_known
 from openreels.conditioning.material import Material, editable_frames
 from openreels.conditioning.tasks import TASKS, Task, task_of
@@ -42,8 +42,10 @@ class Plan:
     """The source inside the window."""
     known: Bool[Tensor, "F H W"] | None = None
     """True where it is given."""
+    changed: UInt8[Tensor, "F H W 3"] | None = None
+    """The source that is changed by instruction: a reference as a whole, not inside the window."""
     follows: UInt8[Tensor, "t a b 3"] | None = None
-    """A clip that is a reference as a whole: to change by instruction, or whose motion is taken."""
+    """The reference clip, whose motion, camera, face or effect is taken."""
     notes: tuple[str, ...] = ()
     """What was done to the inputs and should be told."""
 
@@ -56,7 +58,7 @@ def plan(request: GenerationRequest, material: Material) -> Plan:
         material: What its files hold.
 
     Returns:
-        The plan; references are not in it, but for a clip that is one as a whole.
+        The plan; references are not in it, but for clips that are one as a whole.
 
     Raises:
         ValueError: If the media do not fit the request.
@@ -188,12 +190,20 @@ def _plan_edit(request: GenerationRequest, task: Task, material: Material) -> Pl
         raise ValueError("edit needs a clip, got none; give the path of a clip")
     num_frames, notes = _cut(source)
     shape = _shape(request, num_frames, source)
+    follows, cut = _followed(material, shape)
+    notes += cut
     size = {"height": shape.height, "width": shape.width}
     clip = source[:num_frames]
     if task.source == "reference":
-        clip = cover(clip, **size)
         around, more = _kept_sound(request.keep_audio, material, num_frames)
-        return Plan(task=task, shape=shape, around=around, follows=clip, notes=notes + more)
+        return Plan(
+            task=task,
+            shape=shape,
+            around=around,
+            changed=cover(clip, **size),
+            follows=follows,
+            notes=notes + more,
+        )
     if material.region is not None:
         region = cover_region(material.region, **size)
         clip, known = cover(clip, **size), region_known(region, shape)
@@ -202,11 +212,19 @@ def _plan_edit(request: GenerationRequest, task: Task, material: Material) -> Pl
         clip, known = contain(clip, **size)
     around, more = _kept_sound(request.keep_audio, material, num_frames)
     around = replace(around, source=clip, pixel_known=known)
-    return Plan(task=task, shape=shape, around=around, clip=clip, known=known, notes=notes + more)
+    return Plan(
+        task=task,
+        shape=shape,
+        around=around,
+        clip=clip,
+        known=known,
+        follows=follows,
+        notes=notes + more,
+    )
 
 
 def _plan_motion(request: GenerationRequest, task: Task, material: Material) -> Plan:
-    source = material.clip
+    source = material.follow
     if source is None:
         raise ValueError("a reference clip must be given, got none; give the path of a clip")
     num_frames, notes = _cut(source)
@@ -216,13 +234,23 @@ def _plan_motion(request: GenerationRequest, task: Task, material: Material) -> 
     return Plan(task=task, shape=shape, around=around, follows=clip, notes=notes)
 
 
-def _cut(source: UInt8[Tensor, "t a b 3"]) -> tuple[int, tuple[str, ...]]:
+def _followed(
+    material: Material, shape: ClipShape
+) -> tuple[UInt8[Tensor, "t a b 3"] | None, tuple[str, ...]]:
+    """The reference clip beside another, of its own length and form, and what to tell of it."""
+    if material.follow is None:
+        return None, ()
+    num_frames, notes = _cut(material.follow, "reference clip")
+    return fitted(material.follow[:num_frames], shape), notes
+
+
+def _cut(source: UInt8[Tensor, "t a b 3"], what: str = "clip") -> tuple[int, tuple[str, ...]]:
     """Frames of a source that are used, and what to tell of the others."""
     num_frames = editable_frames(len(source))
     if num_frames == len(source):
         return num_frames, ()
     return num_frames, (
-        f"the clip was cut from {len(source)} to {num_frames} frames: lengths are 4k + 1 "
+        f"the {what} was cut from {len(source)} to {num_frames} frames: lengths are 4k + 1 "
         f"frames at {BASE_FPS} fps, at most {MAX_DURATION_S:g} s",
     )
 

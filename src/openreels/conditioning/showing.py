@@ -3,20 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from openreels.conditioning.frames import cover
+from openreels.conditioning.frames import fitted
 from openreels.conditioning.material import Material
 from openreels.conditioning.plans import Plan
 from openreels.conditioning.references import SOURCE, UNNAMED
 from openreels.conditioning.storyboard import panels
 from openreels.core.request import GenerationRequest
-from openreels.core.shapes import ClipShape
-
-_UNIT_PX = 16
-"""Sides of references are multiples of this, as those of clips."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +40,7 @@ def shown(
     """List what is seen before the clip.
 
     In this order, the last nearest to the clip: pictures of the references, panels of the grid,
-    keyframes without a time, the clip that is followed or changed.
+    keyframes without a time, the clip that is followed, the clip that is changed.
 
     Args:
         request: A valid request.
@@ -66,11 +61,11 @@ def shown(
     if request.grid is not None and material.grid is not None:
         pairs += [(panel, numbers[request.grid.tag]) for panel in panels(material.grid)]
     pairs += [(picture, UNNAMED) for picture in material.untimed]
-    parts = [Shown(frames=fitted(picture, plan.shape), tag=tag) for picture, tag in pairs]
-    if plan.follows is not None:
-        video = request.ref_video
-        tag = SOURCE if video is None else numbers[video.tag]
-        parts.append(Shown(frames=plan.follows, tag=tag))
+    parts = [Shown(frames=fitted(picture[None], plan.shape), tag=tag) for picture, tag in pairs]
+    if plan.follows is not None and request.ref_video is not None:
+        parts.append(Shown(frames=plan.follows, tag=numbers[request.ref_video.tag]))
+    if plan.changed is not None:
+        parts.append(Shown(frames=plan.changed, tag=SOURCE))
     return tuple(parts)
 
 
@@ -92,25 +87,3 @@ def heard(
     return tuple(
         Heard(waveform=wave, tag=numbers[file.tag]) for file, wave in zip(files, waves, strict=True)
     )
-
-
-def fitted(picture: UInt8[Tensor, "a b 3"], shape: ClipShape) -> UInt8[Tensor, "1 c d 3"]:
-    """Scale a picture until it fits into the clip's size; it keeps its shape to 16 pixels.
-
-    Not given by the paper: the size of references. A picture as large as the clip shows its subject
-    about as large as the clip will.
-
-    Args:
-        picture: Any picture.
-        shape: Of the clip.
-
-    Returns:
-        One frame.
-    """
-    rows, columns = picture.shape[:2]
-    scale = min(shape.height / rows, shape.width / columns)
-    height, width = (
-        min(most, max(_UNIT_PX, round(side * scale / _UNIT_PX) * _UNIT_PX))
-        for side, most in ((rows, shape.height), (columns, shape.width))
-    )
-    return cover(rearrange(picture, "a b c -> 1 a b c"), height=height, width=width)

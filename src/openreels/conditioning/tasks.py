@@ -100,7 +100,7 @@ _ROWS = (
         pattern="fixed_region",
         source="clip",
         needs=("edit", "edit_region"),
-        allows=("keep_audio", "references", "grid", "voices", "audio_refs"),
+        allows=("keep_audio", "references", "grid", "ref_video", "voices", "audio_refs"),
     ),
     Task(
         name="inpaint_moving",
@@ -108,7 +108,7 @@ _ROWS = (
         pattern="moving_region",
         source="clip",
         needs=("edit", "edit_region"),
-        allows=("keep_audio", "references", "grid", "voices", "audio_refs"),
+        allows=("keep_audio", "references", "grid", "ref_video", "voices", "audio_refs"),
     ),
     Task(
         name="inpaint_image",
@@ -126,7 +126,10 @@ _ROWS = (
         pattern="centre",
         source="clip",
         needs=("edit",),
-        allows=("edit_region", "keep_audio", "references", "grid", "voices", "audio_refs"),
+        allows=(
+            *("edit_region", "keep_audio"),
+            *("references", "grid", "ref_video", "voices", "audio_refs"),
+        ),
     ),
 )
 
@@ -165,7 +168,7 @@ _IN_CONTEXT = (
         pattern="nothing",
         source="reference",
         needs=("edit",),
-        allows=("references", "grid", "voices", "audio_refs", "keep_audio"),
+        allows=("references", "grid", "ref_video", "voices", "audio_refs", "keep_audio"),
     ),
 )
 """Rows whose material stands before the clip (sec. 3.3)."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 from openreels.core.config import from_json, to_json
 from openreels.core.prompt import HANDLE
-from openreels.core.prompt_rules import Named, broken_rules
+from openreels.core.prompt_rules import SOURCE_HANDLE, Named, broken_rules
 from openreels.core.shapes import (
     ASPECT_RATIOS,
     BASE_FPS,
@@ -125,7 +125,8 @@ class GenerationRequest:
     audio_refs: tuple[TaggedFile, ...] = ()
     """Sounds to follow: a music theme, an ambience."""
     ref_video: TaggedFile | None = None
-    """A clip whose motion is followed; its length and its sound are kept."""
+    """A clip whose motion, camera, face or effect is followed. Alone, its length and its sound are
+    kept; beside ``edit``, those of the edited clip count."""
     extend: str | None = None
     """Path of a clip to continue; ``duration_s`` of new material are added to it."""
     extend_before: bool = False
@@ -319,6 +320,11 @@ def _tags(request: GenerationRequest) -> Iterator[str]:
             )
         if tag in request.tags[:index]:
             yield f"a tag names one thing, got {tag} twice; give each its own"
+        if tag == SOURCE_HANDLE and (request.edit or request.extend):
+            yield (
+                f"{SOURCE_HANDLE} is the clip that is edited or extended, got it for another "
+                "file; rename that, e.g. @video_2"
+            )
 
 
 def _sources(request: GenerationRequest) -> Iterator[str]:
@@ -331,8 +337,10 @@ def _sources(request: GenerationRequest) -> Iterator[str]:
         )
     clips = {"extend": request.extend, "edit": request.edit, "ref_video": request.ref_video}
     given = [name for name, clip in clips.items() if clip]
-    if len(given) > 1:
-        yield f"only one clip can be the source, got {' and '.join(given)}; keep one of them"
+    if request.extend and request.edit:
+        yield "only one clip can be the source, got extend and edit; keep one of them"
+    if request.extend and request.ref_video:
+        yield "extend takes no reference clip, got ref_video; leave it out, or edit the clip"
     if (request.extend or request.edit) and frames:
         yield f"{given[0]} takes its frames from the given clip, got other frames; leave them out"
     if request.extend and pictures:

@@ -6,10 +6,9 @@ from itertools import pairwise
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from openreels.core.arrays import LatentMask, VideoLatents
 from openreels.core.joint import Joint
 from openreels.diffusion.path import add_noise
 from openreels.diffusion.solvers import Denoise, Sample, Stepper
@@ -84,14 +83,16 @@ def sample(
     return noisy
 
 
-def hold_known(clean: VideoLatents, noise: VideoLatents, known: LatentMask) -> Impose:
+def hold_known(
+    clean: Float[Tensor, "b c *s"], noise: Float[Tensor, "b c *s"], known: Bool[Tensor, " b *s"]
+) -> Impose:
     """Make an ``Impose`` that keeps known video latents on their path to the known data.
 
     Implements the masked sampling of Lugmayr et al. 2022 (arXiv 2201.09865) without resampling:
     known cells are the data mixed with their noise at the current level, and the data at 0.
 
     Args:
-        clean: Latents to keep; read only where ``known``.
+        clean: Latents to keep, in the layout of the sample; read only where ``known``.
         noise: The noise that the run starts from.
         known: True where a latent is given.
 
@@ -103,7 +104,7 @@ def hold_known(clean: VideoLatents, noise: VideoLatents, known: LatentMask) -> I
     def impose(noisy: Sample, sigma: float) -> Sample:
         if noisy.video is None:
             return noisy
-        level = torch.full_like(noisy.video[:, 0, 0, 0, 0], sigma)
+        level = noisy.video.new_full((noisy.video.shape[0],), sigma)
         return Joint(torch.where(mask, add_noise(clean, noise, level), noisy.video), noisy.audio)
 
     return impose

@@ -10,10 +10,9 @@ from torch import Tensor
 from openreels.core.shapes import ClipShape, frames_of_seconds, size_for
 from openreels.media.clip import Clip, pixels_of
 from openreels.pipelines.components import Components
-from openreels.stage.physics import contacts
+from openreels.stage.heard import render_scene_sounds
 from openreels.stage.render import render_video
 from openreels.stage.scene import Scene
-from openreels.stage.sound import render_audio
 
 Progress = Callable[[str, int, int], None]
 """Called with a stage name, how many are done and how many there are."""
@@ -51,11 +50,12 @@ def tensors_of(clip: Clip) -> tuple[Float[Tensor, "3 F H W"], Float[Tensor, "2 s
 
 
 def true_clip(scene: Scene, duration_s: float) -> tuple[Tensor, Tensor, ClipShape]:
-    """Render what a prompt describes: pixels, sound and shape."""
+    """Render what a prompt describes: pixels, all that sounds, and shape."""
     height, width = size_for(scene.aspect_ratio, 64)
     shape = ClipShape(num_frames=frames_of_seconds(duration_s), height=height, width=width)
     pixels = render_video([scene], shape)[0]
-    return pixels, render_audio([contacts(scene)], shape.num_samples, [scene.index])[0], shape
+    wave = render_scene_sounds([scene], shape.num_samples, [scene.index])[0]
+    return pixels, wave, shape
 
 
 def through_autoencoders(

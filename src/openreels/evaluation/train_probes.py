@@ -17,13 +17,14 @@ from openreels.evaluation.sounds import sound_levels
 from openreels.evaluation.tracks import colour_maps, track_of
 from openreels.models.probe.config import ProbeConfig
 from openreels.models.probe.model import StageProbe
+from openreels.stage.heard import render_scene_sounds
 from openreels.stage.physics import contacts
 from openreels.stage.render import render_masks, render_video
 from openreels.stage.scene import ACTIONS, COLOURS, MATERIALS, SHAPES, SIZES, Scene
-from openreels.stage.sound import render_audio
 from openreels.stage.world import WorldSettings, sample_scene
 
 _LOG = logging.getLogger(__name__)
+_ANY_WORLD = WorldSettings()
 
 
 def unwatched(share: float) -> bool:  # noqa: ARG001 one signature
@@ -47,6 +48,8 @@ class ProbeTraining:
     """Processor time for the sound probe, in seconds."""
     num_frames: int = 33
     """Frames of a training clip, 4k + 1."""
+    world: WorldSettings = _ANY_WORLD
+    """What the scenes hold; their length and ratio are replaced."""
     watch: Callable[[float], bool] = unwatched
     """Told before every step the share of its probe's time that is over; True ends its training."""
     degrade: Callable[[Tensor], Tensor] | None = None
@@ -66,7 +69,8 @@ def train_probes(config: ProbeConfig, training: ProbeTraining) -> StageProbe:
 def _scenes(training: ProbeTraining, purpose: str, ratio: str) -> Iterator[Scene]:
     """Endless scenes of one aspect ratio for one purpose."""
     seed = derive_seed(training.seed, purpose) % 2**31
-    settings = WorldSettings(duration_s=(training.num_frames - 1) / 16, aspect_ratio=ratio)
+    length = (training.num_frames - 1) / 16
+    settings = replace(training.world, duration_s=length, aspect_ratio=ratio)
     index = 0
     while True:
         yield sample_scene(seed, index, settings=settings)
@@ -226,7 +230,7 @@ def train_sound_probe(probe: StageProbe, training: ProbeTraining) -> None:
         _anneal(optimizer, share, 2e-3)
         scenes = [next(stream) for _ in range(12)]
         events = [contacts(scene) for scene in scenes]
-        waves = render_audio(events, num_samples, [scene.index for scene in scenes])
+        waves = render_scene_sounds(scenes, num_samples, [scene.index for scene in scenes])
         pairs = [(wave, e) for wave, es in zip(waves, events, strict=True) for e in es]
         if not pairs:
             continue

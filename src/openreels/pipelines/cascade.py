@@ -5,12 +5,13 @@ further passes make it finer still. Sound is handed on as it is.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
+from torch import Tensor
 
 from openreels.conditioning.conditions import Conditions
 from openreels.conditioning.held import Target, held_of
@@ -37,10 +38,25 @@ from openreels.pipelines.refine import (
 
 STRETCH = 4.25
 """How much finer than its input the last pass may be: 256 to 1088 is one pass, not two."""
-NOTHING = Material()
-"""No pictures."""
+HeldLatents: TypeAlias = tuple[tuple[int, Float[Tensor, "1 c 1 h w"]], ...]
+"""Latent frames by their place in a refined clip, as in ``Held.latents``."""
 MIN_SIDE_PX = 16
 """Smallest side that is refined."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guides:
+    """What guides the refiner beside the low-resolution clip, the prompt and a source."""
+
+    material: Material = field(default_factory=Material)
+    """Pictures of the request."""
+    keyframes: HeldLatents = ()
+    """Latents that the base made at the size of the first pass, by latent frame of its result; they
+    take the place of the stretched ones where nothing else is given."""
+
+
+NOTHING = Guides()
+"""No pictures and no keyframes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,7 +159,7 @@ def refined(
     request: GenerationRequest,
     prompt: Prompt,
     *,
-    material: Material = NOTHING,
+    guides: Guides = NOTHING,
     tell: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Clip, dict[str, Any]]:
     """Take a low-resolution clip to the size of a request.
@@ -153,7 +169,7 @@ def refined(
         clip: Frames, and sound that is returned as it is, bit for bit.
         request: Size, seed and what is given.
         prompt: What is seen.
-        material: Pictures of the request.
+        guides: Pictures of the request, and keyframes of the base.
         tell: Told ``refine``, steps done and steps in all.
 
     Returns:
@@ -169,8 +185,10 @@ def refined(
     frames: UInt8[np.ndarray, "F H W 3"] = clip.frames
     total, done, notes = sum(cascade.num_evaluations), 0, [f"refined to {cascade.told}"]
     for target, count in zip(cascade.targets, cascade.num_evaluations, strict=True):
-        held, told = held_of(request, material, target)
+        held, told = held_of(request, guides.material, target)
         notes += [note for note in told if note not in notes]
+        if target is cascade.targets[0]:
+            held = replace(held, latents=guides.keyframes)
 
         def report(step: int, of: int, before: int = done) -> None:
             if tell is not None:

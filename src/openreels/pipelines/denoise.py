@@ -9,19 +9,26 @@ from jaxtyping import Float
 from torch import Tensor
 
 from openreels.conditioning.conditions import Conditions
+from openreels.conditioning.keyframes import (
+    Keyframes,
+    join_cells,
+    part_cells,
+    split_keyframes,
+    with_keyframes,
+)
 from openreels.conditioning.tokens import (
     audio_branch,
     audio_latents_from,
     video_branch,
     video_latents_from,
 )
-from openreels.core.arrays import PerSample
+from openreels.core.arrays import PerSample, VideoLatents
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.seeding import generator
 from openreels.diffusion.guidance import Guidance, combine
 from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
-from openreels.diffusion.sample import Progress, hold_known, sample
+from openreels.diffusion.sample import Impose, Progress, hold_known, sample
 from openreels.diffusion.schedule import sampling_sigmas
 from openreels.diffusion.solvers import STEPPERS, Sample
 from openreels.pipelines.components import Components
@@ -37,7 +44,9 @@ def draw_noise(components: Components, conditions: Conditions, seed: int) -> Sam
         seed: Seed of the request.
 
     Returns:
-        Standard normal latents in fp32; None for a modality that does not run.
+        Standard normal latents in fp32; None for a modality that does not run. With keyframes those
+        of video are a row of cells (``conditioning.keyframes.join_cells``): what is drawn for the
+        clip is the same with and without.
     """
     shape, video, audio = conditions.shape, None, None
     if conditions.given is not None:
@@ -46,6 +55,10 @@ def draw_noise(components: Components, conditions: Conditions, seed: int) -> Sam
             *(shape.latent_height, shape.latent_width),
         )
         video = torch.randn(size, generator=generator(seed, "noise", "video"))
+        if conditions.keyframes is not None:
+            size = (*size[:2], *conditions.keyframes.grid)
+            beside = torch.randn(size, generator=generator(seed, "noise", "keyframes"))
+            video = join_cells(video, beside)
     if conditions.sound:
         size = (1, components.audio_vae.config.channels, shape.num_audio_tokens)
         audio = torch.randn(size, generator=generator(seed, "noise", "audio"))
@@ -67,17 +80,43 @@ def branch_inputs(
     """
     video = audio = None
     if noisy.video is not None and conditions.given is not None:
+        clip, beside = clip_and_keyframes(noisy.video, conditions)
         video = video_branch(
-            noisy.video,
+            clip,
             conditions.given.latents,
             conditions.given.known,
             fps=conditions.shape.fps,
             patch=components.patch,
             references=conditions.references.video,
         )
+        wanted = conditions.keyframes
+        if wanted is not None and beside is not None:
+            keyframes = Keyframes(
+                noisy=beside, places=wanted.places, known=wanted.known, given=wanted.latents
+            )
+            video = with_keyframes(video, keyframes, shape=conditions.shape, patch=components.patch)
     if noisy.audio is not None:
         audio = audio_branch(noisy.audio, conditions.references.audio)
     return Joint(video, audio)
+
+
+def clip_and_keyframes(
+    video: Tensor, conditions: Conditions
+) -> tuple[VideoLatents, Float[Tensor, "b c k y x"] | None]:
+    """Take the video part of a sample apart.
+
+    Args:
+        video: Latents of the clip, or with keyframes a row of the cells of both.
+        conditions: Whether there are keyframes, and the sizes.
+
+    Returns:
+        Latents of the clip, and of its keyframes; None if there are none.
+    """
+    if conditions.keyframes is None:
+        return video, None
+    shape = conditions.shape
+    grid = (shape.num_latent_frames, shape.latent_height, shape.latent_width)
+    return part_cells(video, clip=grid, keyframes=conditions.keyframes.grid)
 
 
 def guided_denoiser(
@@ -135,7 +174,7 @@ def guided_denoiser(
             level.map(lambda one: one.expand(rows)),
             named[:rows],
         )
-        velocity = _latents(components, tokens, noisy)
+        velocity = _latents(components, tokens, noisy, conditions)
         if rows == 2:
             velocity = combine(
                 velocity.map(lambda v: row(v, 0)), velocity.map(lambda v: row(v, 1)), guidance
@@ -149,14 +188,25 @@ def guided_denoiser(
 
 
 def _latents(
-    components: Components, tokens: Joint[Float[Tensor, "b n p"] | None], like: Sample
+    components: Components,
+    tokens: Joint[Float[Tensor, "b n p"] | None],
+    like: Sample,
+    conditions: Conditions,
 ) -> Sample:
     video = audio = None
     if tokens.video is not None and like.video is not None:
-        grid = (like.video.shape[2], like.video.shape[3], like.video.shape[4])
-        count = grid[0] * grid[1] * grid[2] // components.patch**2
-        own = tokens.video[:, -count:].float()
-        video = video_latents_from(own, grid=grid, patch=components.patch)
+        clip, beside = clip_and_keyframes(like.video, conditions)
+        grid = (clip.shape[2], clip.shape[3], clip.shape[4])
+        seen, keyframes, patch = tokens.video, None, components.patch
+        if conditions.keyframes is not None and beside is not None:
+            num_clip = seen.shape[1] - beside[0, 0].numel() // patch**2
+            seen, keyframes = split_keyframes(
+                seen, num_clip=num_clip, grid=conditions.keyframes.grid, patch=patch
+            )
+        count = grid[0] * grid[1] * grid[2] // patch**2
+        video = video_latents_from(seen[:, -count:].float(), grid=grid, patch=patch)
+        if keyframes is not None:
+            video = join_cells(video, keyframes.float())
     if tokens.audio is not None and like.audio is not None:
         audio = audio_latents_from(tokens.audio[:, -like.audio.shape[-1] :].float())
     return Joint(video, audio)
@@ -183,14 +233,13 @@ def denoise(
         progress: Called with the steps done and the steps in all.
 
     Returns:
-        Clean latents; None for a modality that does not run.
+        Clean latents; None for a modality that does not run. With keyframes those of video are a
+        row of cells, which ``clip_and_keyframes`` takes apart.
     """
     noise = draw_noise(components, conditions, seed)
     if noise.video is not None and noise.audio is not None:
         noise = Joint(noise.video, noise.audio * sampling.audio_lag)
-    given, impose = conditions.given, None
-    if given is not None and noise.video is not None and bool(given.imposed.any()):
-        impose = hold_known(given.latents, noise.video, given.imposed)
+    impose = _hold_given(conditions, noise)
 
     def report(state: Progress) -> None:
         if progress is not None:
@@ -204,3 +253,14 @@ def denoise(
         impose=impose,
         callback=report,
     )
+
+
+def _hold_given(conditions: Conditions, noise: Sample) -> Impose | None:
+    given, wanted = conditions.given, conditions.keyframes
+    if given is None or noise.video is None:
+        return None
+    latents, imposed = given.latents, given.imposed
+    if wanted is not None:
+        latents = join_cells(latents, wanted.latents)
+        imposed = join_cells(imposed, wanted.known)
+    return hold_known(latents, noise.video, imposed) if bool(imposed.any()) else None

@@ -28,7 +28,7 @@ A small blue wooden cube collides with a medium green glass star on a street at 
 pans left."""
 """The task for the shipped model, whose prompt encoder knows the words of the Stage world only."""
 
-_SHOWN = ("first_frame", "last_frame", "keyframes", "extend", "edit", "ref_video")
+_SHOWN = ("first_frame", "last_frame", "keyframes", "grid", "extend", "edit", "ref_video")
 
 
 def enhanced(
@@ -37,8 +37,8 @@ def enhanced(
     """Let an enhancer rewrite the prompt of a request.
 
     Not given by the paper: when not to. A prompt stays as it is if the request says so, and if
-    given frames or a given clip show the scene: an enhancer sees none of them and would invent
-    another place, light and look.
+    given frames, a storyboard or a given clip show the scene: an enhancer sees none of them and
+    would invent another place, light and look.
 
     Args:
         request: A valid request.
@@ -50,6 +50,9 @@ def enhanced(
     given = any(getattr(request, name) for name in _SHOWN)
     if enhancer is None or not request.enhance or given:
         return request, ()
+    if isinstance(enhancer, StageEnhancer):
+        pictured = frozenset(reference.tag for reference in request.references)
+        enhancer = replace(enhancer, pictured=pictured)
     answer = enhancer.enhance(request.prompt)
     if answer.prompt == request.prompt:
         return request, answer.notes

@@ -17,6 +17,7 @@ from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.diffusion.solvers import Sample
 from openreels.media.clip import Clip, frames_of
 from openreels.pipelines.cascade import (
+    Guides,
     base_resolution,
     cut_to_side,
     prompt_of,
@@ -26,6 +27,7 @@ from openreels.pipelines.cascade import (
 from openreels.pipelines.components import Components, check_capable, untrained
 from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
+from openreels.pipelines.keyframes import with_wanted_keyframes, without_keyframes
 from openreels.pipelines.paste import paste_back
 from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.pipelines.sound import assemble_sound
@@ -104,14 +106,16 @@ def generate(
                 num_tags=components.mmdit.config.num_tags,
                 device=components.device,
             )
+            conditions = with_wanted_keyframes(components, request, conditions, material)
         with stages.measure("denoise", sampling.num_steps):
-            latents = denoise(
+            made = denoise(
                 components,
                 conditions,
                 sampling,
                 seed=request.seed,
                 progress=lambda done, total: stages.tell("denoise", done, total),
             )
+        latents, keyframes = without_keyframes(made, conditions)
         with stages.measure("decode"):
             clip = assemble(components, conditions, latents)
         if low.resolution != request.resolution and clip.num_frames:
@@ -123,7 +127,7 @@ def generate(
                     clip,
                     replace(request, edit=None) if changed else request,
                     prompt_of(conditions),
-                    material=material,
+                    guides=Guides(material=material, keyframes=keyframes),
                     tell=stages.tell,
                 )
         if clip.frames is not None:

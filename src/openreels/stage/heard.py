@@ -73,6 +73,18 @@ def soundtrack(truth: Truth) -> Soundtrack:
     )
 
 
+def scene_soundtrack(scene: Scene) -> Soundtrack:
+    """Everything that sounds in a scene: the ``soundtrack`` of its truth."""
+    touched = contacts(scene)
+    return Soundtrack(
+        contacts=touched,
+        strikes=strikes(scene, touched),
+        utterances=utterances(scene),
+        music=scene.music,
+        ambience=scene.ambience,
+    )
+
+
 def render_sound(truths: Sequence[Truth], num_samples: int, seeds: Sequence[int]) -> Waveform:
     """Synthesise and mix the sound of clips.
 
@@ -88,6 +100,22 @@ def render_sound(truths: Sequence[Truth], num_samples: int, seeds: Sequence[int]
         ValueError: If the number of seeds is not the number of clips, or the length is negative.
     """
     return render_soundtracks([soundtrack(truth) for truth in truths], num_samples, seeds)
+
+
+def render_scene_sounds(
+    scenes: Sequence[Scene], num_samples: int, seeds: Sequence[int]
+) -> Waveform:
+    """Do as ``render_sound`` does, for scenes of which no more is needed than their sound.
+
+    Args:
+        scenes: What happens in each clip.
+        num_samples: Length of every clip in samples.
+        seeds: A seed a clip.
+
+    Returns:
+        The sound of their truths.
+    """
+    return render_soundtracks([scene_soundtrack(scene) for scene in scenes], num_samples, seeds)
 
 
 def _placed(scene: Scene, line: Line) -> Utterance:

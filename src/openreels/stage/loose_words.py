@@ -7,14 +7,16 @@ Kind: TypeAlias = Literal[
     "shape", "thing", "many", "count", "colour", "material", "size", "expression", "action",
     "doing", "hit", "meet", "side", "direction", "sound", "moment", "place", "time_of_day",
     "camera", "weather", "style", "shot", "plays", "utters", "voice", "music", "ambience", "word",
-    "stop", "unknown",
+    "stop", "unknown", "like", "mien", "changed", "place_of", "style_of", "frame_of", "story_of",
+    "music_of", "ambience_of",
 ]  # fmt: skip
 """What a phrase is: ``thing`` is a noun that names no shape, ``many`` the plural of a shape,
 ``doing`` an -ing form, ``hit`` a collision with its object after it, ``meet`` one of two things
 named before, ``sound`` the sound of a material, ``moment`` when it sounds, ``shot`` a cut or
 something drawn over the picture, ``plays`` a bell or drum that a thing strikes, ``utters`` that it
 says or sings, ``music`` a mood and a timbre with a slash, ``word`` one that says nothing of
-the scene."""
+the scene. The last ones are shown by the reference whose handle is in the phrase: motion, face,
+effect, place, style, first frame, storyboard, music and ambience."""
 LOOSE: Mapping[tuple[Kind, str], str] = {
     ("word", ""): "would like|id like|in the background|as the background|on the floor"
     "|on the ground|as a|in the style of|in the style of a|the weather is",
@@ -87,6 +89,27 @@ LOOSE: Mapping[tuple[Kind, str], str] = {
     " the picture",
 }
 """Ways to say a thing that no caption has; ours."""
+LOOSE_REFERENCES: Mapping[Kind, str] = {
+    "like": "dances like {handle}|moving like {handle}|move like {handle}|does the same as {handle}"
+    "|with the motion of {handle}|copies {handle}|like in {handle}|just like {handle}",
+    "mien": "with the face from {handle}|looks like {handle}|smiles like {handle}"
+    "|the face of {handle}",
+    "changed": "changes as in {handle}|with the effect of {handle}|transforms like {handle}"
+    "|changes like {handle}|then changes like {handle}",
+    "place_of": "on {handle}|at {handle}|inside {handle}|on the place of {handle}|against {handle}"
+    "|in the background {handle}|before {handle}",
+    "style_of": "in the style of {handle}|in the look of {handle}|drawn like {handle}"
+    "|styled like {handle}|style of {handle}|the style of {handle}",
+    "frame_of": "starting with {handle}|starts with {handle}|starts from {handle}"
+    "|first frame {handle}|beginning with {handle}",
+    "story_of": "the story of {handle}|tell the story of {handle}|tells the story of {handle}"
+    "|the storyboard {handle}|follows the storyboard {handle}|animate {handle}",
+    "music_of": "to the music of {handle}|with the music of {handle}|with music like {handle}"
+    "|with the music {handle}|to the tune of {handle}|{handle} as music",
+    "ambience_of": "with the ambience of {handle}|with the sounds of {handle}"
+    "|with the ambience {handle}|{handle} as ambience|with sounds like {handle}",
+}
+"""What people say with the handle of a reference; ours."""
 EMPTY = frozenset(
     """
     please create make generate render draw show shows showing give me us i id want need lets

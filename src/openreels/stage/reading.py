@@ -5,30 +5,12 @@ The inverse of ``captions`` for all that its grammar writes, and for much that p
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
-from openreels.stage.ambience import AmbienceKind
-from openreels.stage.events import Instrument
-from openreels.stage.music import Mood, MusicTimbre
-from openreels.stage.scene import (
-    OUTDOORS,
-    PLAYERS,
-    Action,
-    Camera,
-    Colour,
-    Direction,
-    Expression,
-    Material,
-    Place,
-    Shape,
-    Side,
-    Size,
-    Style,
-    TimeOfDay,
-    Weather,
-)
-from openreels.stage.speech import Voice
-from openreels.stage.vocabulary import ARTICLES, PREPOSITIONS, Item, Mending, find
+from openreels.stage.loose_words import Kind
+from openreels.stage.said import NamedThing, Reading
+from openreels.stage.scene import OUTDOORS, PLAYERS
+from openreels.stage.vocabulary import ARTICLES, PREPOSITIONS, Item, find
 
 MAX_NAMED = 3
 """Most things that a caption names."""
@@ -49,7 +31,11 @@ _OF_A_THING = (
     "plays",
     "utters",
     "voice",
+    *("like", "mien", "changed"),
 )
+_SHOWN: tuple[Kind, ...] = (
+    "place_of", "style_of", "frame_of", "story_of", "music_of", "ambience_of",
+)  # fmt: skip
 _CLAUSE = ("plays", "direction", "sound", "moment", "side")
 """What may stand between what a thing does and ``is``."""
 _QUOTES = frozenset('"\u201c\u201d')
@@ -60,75 +46,11 @@ _TAILS = frozenset({"size", "over", "coloured"})
 """Last words of what is said of a thing."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NamedThing:
-    """What is said of one thing; None is not said."""
-
-    shape: Shape | None = None
-    """Outline; None for a thing that is only called one."""
-    colour: Colour | None = None
-    """Named colour."""
-    material: Material | None = None
-    """What it is made of, or sounds like."""
-    size: Size | None = None
-    """How large it is."""
-    expression: Expression | None = None
-    """What its face shows."""
-    action: Action | None = None
-    """What it does."""
-    side: Side | None = None
-    """Where in the picture."""
-    direction: Direction | None = None
-    """Where it goes or turns first."""
-    partner: int | None = None
-    """Index of the thing that it collides with, for both of them."""
-    plays: Instrument | None = None
-    """What it strikes."""
-    utters: Literal["say", "sing"] | None = None
-    """Whether it speaks or sings."""
-    voice: Voice | None = None
-    """In which voice."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reading:
-    """What a prompt says, and what of it was not understood."""
-
-    things: tuple[NamedThing, ...]
-    """Things in the order in which they are named."""
-    named: bool
-    """Whether there is a word for a thing; without one, what is said belongs to nothing."""
-    place: Place | None
-    """Background."""
-    time_of_day: TimeOfDay | None
-    """Light."""
-    camera: Camera | None
-    """Camera motion."""
-    weather: Weather | None
-    """What falls."""
-    style: Style | None
-    """How the picture is made."""
-    music: tuple[tuple[Mood | None, MusicTimbre | None], ...]
-    """Mood and timbre of each piece of music."""
-    ambience: AmbienceKind | None
-    """What is heard around."""
-    composed: bool
-    """Whether it speaks of cuts or of what is drawn over the picture, or quotes words for it."""
-    unknown: tuple[str, ...]
-    """Words that the world does not know."""
-    clashes: tuple[str, ...]
-    """What is said in two ways, or cannot be."""
-    mendings: tuple[Mending, ...]
-    """Words that were read as others."""
-    in_captions: bool
-    """Whether all of it is said as training captions say it."""
-
-
 def read(text: str) -> Reading:
     """Read a prompt.
 
     Args:
-        text: Any text without tags and handles.
+        text: Any text without tags.
 
     Returns:
         All that was understood.
@@ -149,14 +71,15 @@ def read(text: str) -> Reading:
         style=reader.scene.get("style"),
         music=tuple(_piece(item.value) for item in reader.items if item.kind == "music"),
         ambience=reader.scene.get("ambience"),
+        shown={kind: reader.scene[kind] for kind in _SHOWN if kind in reader.scene},
         composed=any(i.kind == "shot" or i.words[0] in _QUOTES for i in reader.items),
         unknown=unknown,
         clashes=tuple(dict.fromkeys(reader.clashes)),
         mendings=mendings,
         in_captions=usual
-        and bool(things)
+        and bool(things or "story_of" in reader.scene)
         and not (unknown or mendings or reader.clashes or reader.loose)
-        and all(thing.shape and thing.colour and thing.action for thing in things),
+        and all(thing.is_whole or "frame_of" in reader.scene for thing in things),
     )
 
 
@@ -204,6 +127,13 @@ def _is_hue(item: Item) -> bool:
     return item.kind == "colour" or item.words == ("size",)
 
 
+def _begun(noun: Item) -> dict[str, Any]:
+    """A thing of which no more is known than its noun, or the handle in its place."""
+    if noun.words[0].startswith("@"):
+        return {"handle": noun.words[0]}
+    return {"shape": noun.value or None}
+
+
 @dataclass(slots=True)
 class _Reader:
     """Gives every item to the thing that it belongs to."""
@@ -220,7 +150,7 @@ class _Reader:
     def run(self) -> None:
         """Read nouns, what stands before them, collisions, and then the rest."""
         self.nouns = [i for i, item in enumerate(self.items) if item.kind in ("shape", "thing")]
-        self.things = [{"shape": self.items[i].value or None} for i in self.nouns]
+        self.things = [_begun(self.items[i]) for i in self.nouns]
         said = any(item.kind in _OF_A_THING for item in self.items)
         if not self.things and said:
             self.things = [{}]
@@ -233,7 +163,7 @@ class _Reader:
             if item.kind in ("hit", "meet"):
                 self._collide(index)
         for item in self.items:
-            if item.kind in (*_SCENIC, "camera", "ambience"):
+            if item.kind in (*_SCENIC, "camera", "ambience", *_SHOWN):
                 self._set(self.scene, item.kind, item.value, "the scene")
         self._share_out(before)
         self._compare()
@@ -247,7 +177,7 @@ class _Reader:
             plays, action = thing.get("plays"), thing.get("action")
             if plays and action and action not in PLAYERS[plays]:
                 self.clashes.append(f"a {plays} for {self._name(number)} with {action}")
-        if any("action" not in self.things[number] for number in self.beside):
+        if any({"action", "like"}.isdisjoint(self.things[number]) for number in self.beside):
             self.clashes.append("a collision of three things")
 
     def _share_out(self, before: dict[int, int]) -> None:
@@ -311,7 +241,7 @@ class _Reader:
         """Who does it: the thing before, or the one after if that has something to do."""
         number = self._before(index)
         named_before = bool(self.nouns) and self.nouns[number] < index
-        busy = named_before and "action" in self.things[number]
+        busy = named_before and not {"action", "like"}.isdisjoint(self.things[number])
         return number + 1 if busy and number + 1 < len(self.things) else number
 
     def _stander(self, index: int) -> int:
@@ -366,9 +296,9 @@ class _Reader:
 
 _OWNERS: dict[str, Callable[[_Reader, int], int]] = {
     **dict.fromkeys(_ATTRIBUTES, _Reader._property),
-    **dict.fromkeys(("action", "doing"), _Reader._doer),
+    **dict.fromkeys(("action", "doing", "like"), _Reader._doer),
     "side": _Reader._stander,
-    "direction": _Reader._before,
+    **dict.fromkeys(("direction", "mien", "changed"), _Reader._before),
     "plays": _Reader._before,
     "utters": _Reader._before,
     "voice": _Reader._before,

@@ -12,9 +12,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
+from openreels.core.prompt import HANDLE
 from openreels.stage import lexicon, lexicon_looks, lexicon_sounds
+from openreels.stage import lexicon_references as words_of
 from openreels.stage.captions import frame_words
-from openreels.stage.loose_words import EMPTY, LOOKALIKES, LOOSE, PREPOSITIONS, Kind
+from openreels.stage.loose_words import (
+    EMPTY,
+    LOOKALIKES,
+    LOOSE,
+    LOOSE_REFERENCES,
+    PREPOSITIONS,
+    Kind,
+)
 
 Origin: TypeAlias = Literal["caption", "rare", "loose"]
 """Whether training captions say it so, only evaluation captions do, or only people do."""
@@ -56,6 +65,9 @@ _LIKENESS = 0.84
 """Least ratio of ``difflib``: one letter too many or too few, or one wrong in seven."""
 ARTICLES = frozenset({"a", "an", "the", "one", "another"})
 """Words that begin a noun phrase."""
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9]){HANDLE.pattern}|\w+(?:['\u2019]\w+)*|\S")
+_ANY = "@"
+"""Stands for any handle in a phrase."""
 _STOPS = frozenset(".,;:!?\"'()\u2013\u2014\u2019\u201c\u201d")
 
 
@@ -70,6 +82,41 @@ def phrases() -> Mapping[tuple[str, ...], _Entry]:
     return found
 
 
+@cache
+def reference_phrases() -> Mapping[tuple[str, ...], tuple[Kind, Origin]]:
+    """Every phrase that names a reference, by its words with ``@`` for the handle."""
+    tables: tuple[tuple[Kind, lexicon.Words, str], ...] = (
+        ("like", words_of.MOTION_PHRASES, "{}"),
+        ("mien", words_of.EXPRESSION_PHRASES, "{}"),
+        ("changed", words_of.EFFECT_PHRASES, "{}"),
+        ("place_of", words_of.PLACE_OF, "{}"),
+        ("style_of", words_of.STYLE_OF, "{}"),
+        ("frame_of", words_of.FRAME_OF, "{}"),
+        ("story_of", words_of.STORY_OF, "{}"),
+        ("music_of", words_of.MUSIC_OF, "{} plays"),
+        ("ambience_of", words_of.AMBIENCE_OF, "one hears {}"),
+    )
+    found: dict[tuple[str, ...], tuple[Kind, Origin]] = {}
+
+    def add(kind: Kind, texts: Iterable[str], origin: Origin) -> None:
+        for text in texts:
+            halves = [_key(half) for half in text.split("{handle}")]
+            found.setdefault((*halves[0], _ANY, *halves[1]), (kind, origin))
+
+    for kind, words, frame in tables:
+        add(kind, map(frame.format, words.common), "caption")
+        add(kind, map(frame.format, words.rare), "rare")
+        add(kind, words.common + words.rare, "loose")
+    for kind, texts in LOOSE_REFERENCES.items():
+        add(kind, texts.split("|"), "loose")
+    return found
+
+
+def _key(text: str) -> list[str]:
+    """Words and stops of a phrase as ``find`` reads them."""
+    return ["".join(_plain_words(token[0])) or token[0] for token in _TOKEN.finditer(text)]
+
+
 def find(text: str) -> tuple[tuple[Item, ...], tuple[Mending, ...]]:
     """Split a text into phrases, the longest first.
 
@@ -79,10 +126,10 @@ def find(text: str) -> tuple[tuple[Item, ...], tuple[Mending, ...]]:
     Returns:
         Every phrase, word and stop in order, and the words that were mended.
     """
-    tokens = [(token[0], token.start()) for token in re.finditer(r"\w+(?:['\u2019]\w+)*|\S", text)]
+    tokens = [(token[0], token.start()) for token in _TOKEN.finditer(text)]
     words, mendings = list[str](), list[Mending]()
     for token, start in tokens:
-        word = "".join(_plain_words(token)) or token
+        word = token if _is_handle(token) else "".join(_plain_words(token)) or token
         mended = mend(word)
         if mended != word:
             mendings.append(Mending(start, token, mended))
@@ -218,7 +265,7 @@ def _match(words: list[str], starts: list[int]) -> list[Item]:
         if length > 1 and words[at + length - 1] == "with" and _length(words, at + length - 1) > 1:
             length -= 1  # ``colliding with a dull thud``: the last word begins a phrase of its own
         said = tuple(words[at : at + max(length, 1)])
-        kind, value, origin = phrases().get(said) or _single(said[0])
+        kind, value, origin = _entry(said) or _single(said[0])
         items.append(Item(kind=kind, value=value, words=said, origin=origin, start=starts[at]))
         at += len(said)
     return items
@@ -227,15 +274,30 @@ def _match(words: list[str], starts: list[int]) -> list[Item]:
 def _length(words: list[str], at: int) -> int:
     """Words of the longest phrase that begins at a place; 0 for none."""
     lengths = range(min(_longest(), len(words) - at), 0, -1)
-    return next((n for n in lengths if tuple(words[at : at + n]) in phrases()), 0)
+    return next((n for n in lengths if _entry(tuple(words[at : at + n]))), 0)
+
+
+def _entry(words: tuple[str, ...]) -> _Entry | None:
+    """What a phrase is; one with a handle has that for its value."""
+    handle = next(filter(_is_handle, words), "")
+    if not handle:
+        return phrases().get(words)
+    found = reference_phrases().get(tuple(_ANY if _is_handle(word) else word for word in words))
+    return found and (found[0], handle, found[1])
+
+
+def _is_handle(word: str) -> bool:
+    return HANDLE.fullmatch(word) is not None
 
 
 @cache
 def _longest() -> int:
-    return max(map(len, phrases()))
+    return max(map(len, (*phrases(), *reference_phrases())))
 
 
 def _single(word: str) -> _Entry:
+    if _is_handle(word):
+        return "thing", "", "caption"
     if word in _STOPS:
         return "stop", "", "caption"
     if word in frame_words() or word in ARTICLES:

@@ -1,4 +1,4 @@
-"""Endless sound for the audio autoencoder: stage impacts, and other sounds so that it copes."""
+"""Endless sound for the audio autoencoder: the Stage world, and other sounds so that it copes."""
 
 import math
 from dataclasses import dataclass
@@ -9,10 +9,18 @@ from jaxtyping import Float
 from torch import Generator, Tensor
 
 from openreels.core.arrays import Waveform
-from openreels.core.seeding import generator
+from openreels.core.seeding import derive_seed, generator
 from openreels.core.shapes import SAMPLE_RATE_HZ, SAMPLES_PER_TOKEN
+from openreels.stage.heard import render_scene_sounds
 from openreels.stage.scene import MATERIALS, SHAPES, SIZES, Contact, Surface
 from openreels.stage.sound import render_audio
+from openreels.stage.world import WorldSettings, sample_scene
+
+ALL_SOUNDS = WorldSettings(
+    speech_share=0.4, song_share=0.4, narrator_share=0.3, instrument_share=0.5, music_share=0.5,
+    ambience_share=0.5, weather_share=0.3,
+)  # fmt: skip
+"""A world with everything that sounds."""
 
 _SURFACES: tuple[Surface, ...] = ("floor", "wall", "post", "actor")
 _TAIL_S = 0.6
@@ -34,9 +42,20 @@ class SoundMix:
     clips: int = 10
     """Clips in a batch."""
     impacts: float = 0.7
-    """Share of clips with stage impacts; the others are tones, voices and noise."""
+    """Share of clips with stage impacts; the others are scenes, or tones, voices and noise."""
+    scenes: float = 0.0
+    """Share of clips cut out of whole scenes: with all that sounds in ``world``."""
+    world: WorldSettings = ALL_SOUNDS
+    """What those scenes hold; a scene is longer than a clip, so that one begins anywhere."""
     most_contacts: int = 5
     """Most impacts in a clip."""
+
+    def __post_init__(self) -> None:
+        if min(self.impacts, self.scenes) < 0 or self.impacts + self.scenes > 1:
+            raise ValueError(
+                "impacts and scenes are shares of the clips, at least 0 and together at most 1, "
+                f"got {self.impacts} and {self.scenes}; lower one"
+            )
 
 
 def random_contacts(duration_s: float, most: int, draw: Generator) -> list[Contact]:
@@ -86,9 +105,42 @@ def sound_batch(mix: SoundMix, seed: int, step: int) -> Waveform:
     ]
     seeds = torch.randint(2**31, (impacts,), generator=draw).tolist()
     parts = [render_audio(contacts, samples, seeds)]
-    if impacts < mix.clips:
-        parts.append(other_sounds(mix.clips - impacts, samples, draw))
+    scenes = min(round(mix.scenes * mix.clips), mix.clips - impacts)
+    if impacts + scenes < mix.clips:
+        parts.append(other_sounds(mix.clips - impacts - scenes, samples, draw))
+    if scenes:
+        parts.append(scene_sounds(mix.world, scenes, samples, seed, step))
     return torch.cat(parts)
+
+
+def scene_sounds(world: WorldSettings, clips: int, samples: int, seed: int, step: int) -> Waveform:
+    """Cut clips out of the sound of whole scenes, of which no two steps have the same.
+
+    Args:
+        world: What the scenes hold.
+        clips: How many.
+        samples: Length of each, at most that of a scene.
+        seed: Seed of the whole run.
+        step: Which batch.
+
+    Raises:
+        ValueError: If a clip is longer than a scene.
+    """
+    whole = round(world.duration_s * SAMPLE_RATE_HZ)
+    if samples > whole:
+        raise ValueError(
+            f"a clip is cut out of a scene of {world.duration_s:g} s, got {samples} samples, which "
+            "are more; lengthen the scenes or shorten the clips"
+        )
+    source = derive_seed(seed, "scenes") % 2**31
+    indices = range(step * clips, (step + 1) * clips)
+    drawn = [sample_scene(source, index, settings=world) for index in indices]
+    waves = render_scene_sounds(drawn, whole, list(indices))
+    draw = generator(seed, "cuts", step)
+    starts = torch.randint(whole - samples + 1, (clips,), generator=draw).tolist()
+    return torch.stack([
+        wave[:, start : start + samples] for wave, start in zip(waves, starts, strict=True)
+    ])
 
 
 def other_sounds(clips: int, samples: int, draw: Generator) -> Waveform:

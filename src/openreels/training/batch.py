@@ -13,6 +13,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from openreels.conditioning.keyframes import Keyframes, keyframe_places, with_keyframes
 from openreels.conditioning.masks import latent_known
 from openreels.conditioning.references import References
 from openreels.conditioning.tasks import TASKS, training_known
@@ -23,6 +24,7 @@ from openreels.core.arrays import (
     ContextMask,
     LatentMask,
     PerSample,
+    VideoLatents,
 )
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
@@ -37,6 +39,7 @@ from openreels.nn.patchify import patchify
 from openreels.stage.captions import caption
 from openreels.stage.scene import Scene
 from openreels.training.config import TaskConfig, TrainConfig
+from openreels.training.keyframes import keyframes_known
 from openreels.training.lesson_batch import given_of, teach
 from openreels.training.precompute import LatentBatch
 
@@ -80,6 +83,8 @@ class TrainingBatch:
     """Number of the reference that each prompt token belongs to; None: there are no references."""
     audio_sigma: PerSample | None = None
     """Noise level of the audio of each sample where it may be another; None: the same."""
+    keyframe_targets: Float[Tensor, "b m p"] | None = None
+    """Velocity of the tokens of keyframes, which follow those of the clip; None: there are none."""
 
     @property
     def levels(self) -> Joint[PerSample]:
@@ -235,10 +240,14 @@ class BatchMaker:
         else:
             (context, context_mask), context_tags = taught[0], taught[1]
             before = taught[2]
-        video = audio = None
+        video = audio = keyframe_targets = None
         if draw.video:
             place = _Place(shape=shape, black=black, step=step)
-            video = self._video(latents, draw, place, sigma, before.video)
+            video, known = self._video(latents, draw, place, sigma, before.video)
+            clean = self._keyframes(latents, draw, step)
+            if clean is not None:
+                inputs, keyframe_targets = self._beside(video[0], clean, known, draw, place, sigma)
+                video = (inputs, video[1])
         if draw.sound:
             noise = torch.randn(
                 latents.audio.shape, generator=generator(seed, "noise", "audio", step)
@@ -255,7 +264,41 @@ class BatchMaker:
             audio_sigma=audio_sigma,
             tasks=draw.names,
             context_tags=context_tags,
+            keyframe_targets=keyframe_targets,
         )
+
+    def _keyframes(self, latents: LatentBatch, draw: TaskDraw, step: int) -> VideoLatents | None:
+        """Clean latents of the keyframes, if the batch is a joint prediction."""
+        share = self.config.tasks.keyframes
+        if not share or latents.keyframes is None or draw.picture:
+            return None
+        chance = torch.rand((), generator=generator(self.config.seed, "keyframes", step))
+        return latents.keyframes if float(chance) < share else None
+
+    def _beside(
+        self,
+        clip: BranchInput,
+        clean: Float[Tensor, "b c k y x"],
+        known: LatentMask,
+        draw: TaskDraw,
+        place: _Place,
+        sigma: PerSample,
+    ) -> tuple[BranchInput, Tensor]:
+        """Tokens of the clip and of its keyframes, and the velocity of these."""
+        places = keyframe_places(place.shape)
+        stills = [TASKS[name].source == "stills" for name in draw.names]
+        seed, patch = self.config.seed, patch_of(self.config.model, clean.shape[1])
+        noise = torch.randn(
+            clean.shape, generator=generator(seed, "noise", "keyframes", place.step)
+        )
+        keyframes = Keyframes(
+            noisy=add_noise(clean, noise, sigma),
+            places=places,
+            known=keyframes_known(known, places, stills),
+            given=clean,
+        )
+        inputs = with_keyframes(clip, keyframes, shape=place.shape, patch=patch)
+        return inputs, patchify(velocity_of(clean, noise), patch)
 
     def _taught(
         self, latents: LatentBatch, draw: TaskDraw, step: int
@@ -285,7 +328,7 @@ class BatchMaker:
         place: _Place,
         sigma: PerSample,
         references: References | None,
-    ) -> tuple[BranchInput, Tensor]:
+    ) -> tuple[tuple[BranchInput, Tensor], LatentMask]:
         seed, shape, black, step = self.config.seed, place.shape, place.black, place.step
         frames = 1 if draw.picture else shape.num_latent_frames
         if draw.picture:
@@ -307,7 +350,7 @@ class BatchMaker:
             patch=patch,
             references=references,
         )
-        return inputs, patchify(velocity_of(clean, noise), patch)
+        return (inputs, patchify(velocity_of(clean, noise), patch)), known
 
 
 def _noised_audio(

@@ -83,6 +83,9 @@ class PrecomputeConfig:
     lessons: tuple[tuple[str, float], ...] = ()
     """Tasks of ``stage.reference_tasks`` and their shares: the bucket holds examples of these with
     their references and sources. Empty for plain scenes."""
+    keyframes: bool = False
+    """Whether latents of high-resolution keyframes (``conditioning.keyframes``) are kept beside
+    those of the clips, four times finer and at twice the rate as a refiner makes them."""
     world: WorldSettings = field(default_factory=WorldSettings)
     """What scenes the world holds."""
     products: Products = "auto"
@@ -95,6 +98,11 @@ class PrecomputeConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.start < 0:
             raise ValueError(f"start must be at least 0, got {self.start}")
+        if self.keyframes and (self.lessons or self.clip.shape.num_frames == 1):
+            raise ValueError(
+                "keyframes stand beside clips of plain scenes, got lessons or pictures; leave "
+                "keyframes out"
+            )
         for name, share in self.lessons:
             if name not in LESSONS or share <= 0:
                 raise ValueError(
@@ -194,13 +202,18 @@ class TaskConfig:
     """Share of the batches of lessons that run without the audio branch."""
     short_share: float = 0.25
     """Share of short captions among the rest; the others are long."""
+    keyframes: float = 0.0
+    """Share of the batches of clips that are joint predictions (sec. 4.5), with high-resolution
+    keyframes beside the clip, where a bucket has them. The rest is trained without, so that clips
+    without keyframes do not get worse. Not given by the paper."""
     num_variants: int = 4096
     """Paraphrases a caption is drawn from."""
     pictures_factor: int = 4
     """A batch of text to image holds this many times the samples: they are small."""
 
     def __post_init__(self) -> None:
-        for name in ("text_dropout", "short_share", "reference_dropout", "silent_lessons"):
+        shares = ("text_dropout", "short_share", "reference_dropout", "silent_lessons", "keyframes")
+        for name in shares:
             _check_share(name, getattr(self, name))
         names = [name for name, _ in self.mix]
         if not names or len(set(names)) != len(names) or any(share <= 0 for _, share in self.mix):
@@ -223,7 +236,8 @@ class TrainConfig:
     init: str | None = None
     """Weights to start from: a file (a relative path is taken from the run's folder), or
     ``shipped``; None for new ones. They must have the same config, but may have no names of
-    references (``num_tags``); a refiner takes of them what has its names and shapes."""
+    references (``num_tags``) and no ``keyframes``; a refiner takes of them what has its names and
+    shapes."""
     init_audio: str | None = None
     """Weights whose audio branch takes the place of that of ``init``, as the paper's joint phase
     begins from two branches that were trained apart. Not given by the paper: what is shared, here
@@ -251,6 +265,10 @@ class TrainConfig:
     bf16 where the processor has instructions for it, which is about twice as fast."""
     truth_weight: float = 1.0
     """Weight of what the tokens tell of the truth (``MMDiTConfig.truth_block``) beside eq. 6."""
+    keyframe_weight: float = 1.0
+    """Weight of the error at keyframes (``TaskConfig.keyframes``) beside eq. 6, >= 0. Their mean is
+    a term of its own: they are many more tokens than the clip, and would outvote it. Not given by
+    the paper: ours."""
     log_every: int = 20
     """Steps between lines of the log."""
     save_every_s: float = 300.0
@@ -264,6 +282,13 @@ class TrainConfig:
             raise ValueError("init_audio needs init, whose audio branch it replaces; give both")
         if self.init_audio is not None and not self.model.has_audio:
             raise ValueError("init_audio needs a model with an audio branch; leave it out")
+        if self.tasks.keyframes and (self.refiner is not None or not self.model.keyframes):
+            raise ValueError(
+                "a share of tasks.keyframes needs a base whose model has keyframes set, so that "
+                "its weights say what they learnt; set it"
+            )
+        if self.keyframe_weight < 0:
+            raise ValueError(f"keyframe_weight must be at least 0, got {self.keyframe_weight:g}")
         if not self.data:
             raise ValueError("data must name at least one bucket, got none; add a folder of shards")
         if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):

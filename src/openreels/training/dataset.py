@@ -23,6 +23,7 @@ from openreels.training.precompute import (
     LatentBatch,
     black_latents,
     encode_samples,
+    keyframes_path,
     lessons_path,
     shard_path,
 )
@@ -85,9 +86,12 @@ class ShardDataset:
         self.shape = from_dict(ClipConfig, bucket["clip"]).shape
         self.black = read_tensors(folder / BLACK_FILE)[0]["video"]
         self.has_lessons = bool(bucket.get("lessons"))
+        self.has_keyframes = bool(bucket.get("keyframes"))
+        """Whether samples bring high-resolution keyframes."""
         self._folder = folder
         self._shards: list[tuple[dict[str, Tensor], list[str]]] = []
         self._lessons: list[dict[str, Tensor]] = []
+        self._keyframes: list[Tensor] = []
         self._places: list[tuple[int, int]] = []
         self.refresh()
 
@@ -113,6 +117,8 @@ class ShardDataset:
             self._places += [(len(self._shards), row) for row in range(len(lines))]
             second = read_tensors(lessons_path(path))[0] if self.has_lessons else {}
             self._lessons.append(second)
+            if self.has_keyframes:
+                self._keyframes.append(read_tensors(keyframes_path(path))[0]["keyframes"])
             self._shards.append((tensors, lines))
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
@@ -135,7 +141,10 @@ class ShardDataset:
             for shard, row in places
         ]
         lessons = tuple(lesson for lesson in told if lesson is not None)
-        return LatentBatch(**parts, scenes=scenes, lessons=lessons)
+        keyframes = None
+        if self.has_keyframes:
+            keyframes = torch.stack([self._keyframes[shard][row] for shard, row in places]).float()
+        return LatentBatch(**parts, scenes=scenes, lessons=lessons, keyframes=keyframes)
 
 
 class StageDataset:

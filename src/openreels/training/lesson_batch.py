@@ -100,7 +100,7 @@ def numbers(lesson: Lesson) -> dict[str, int]:
 
 def packs(
     lesson: Lesson, *, sound: bool
-) -> tuple[list[tuple[VideoLatents, int]], list[tuple[Float[Tensor, "1 c l"], int]]]:
+) -> tuple[list[tuple[Float[Tensor, "1 _ _ _ _"], int]], list[tuple[Float[Tensor, "1 _ _"], int]]]:
     """References of a lesson in the order of a request, with their numbers."""
     tags = numbers(lesson)
     seen: list[tuple[Tensor, int]] = []

@@ -115,13 +115,14 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
     network = MMDiT(config.model, generator=generator(config.seed, "initial weights"))
     if config.init is not None:
         start = load_network(out / weights_path("mmdit", config.init), kind=MMDiT)
-        grown = replace(start.config, num_tags=config.model.num_tags)
+        model = config.model
+        grown = replace(start.config, num_tags=model.num_tags, keyframes=model.keyframes)
         if config.refiner is not None:
             start_from(network, start)
-        elif grown != config.model or start.config.num_tags not in {0, config.model.num_tags}:
+        elif grown != model or start.config.num_tags not in {0, model.num_tags}:
             raise CheckpointError(
-                f"init must have the config of the run, but for num_tags where it has none, got "
-                f"{start.config} in {config.init}; set the run's model to it"
+                f"init must have the config of the run, but for keyframes, and num_tags where it "
+                f"has none, got {start.config} in {config.init}; set the run's model to it"
             )
         else:
             # Names of references are new to weights without them: they keep their initial values.
@@ -168,7 +169,8 @@ def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
     """Open the data that a config names.
 
     Raises:
-        ValueError: If shards were encoded by other autoencoders than those of the config.
+        ValueError: If shards were encoded by other autoencoders than those of the config, or none
+            has the keyframes that are to be trained.
     """
     has_scenes = any(isinstance(data, StageData) for data in config.data)
     has_shards = any(isinstance(data, ShardData) for data in config.data)
@@ -187,6 +189,14 @@ def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:
             dataset = StageDataset(data, encoders)  # pyright: ignore[reportArgumentType]
         size = data.batch_size or config.batch_size
         buckets.append(Bucket(dataset=dataset, weight=data.weight, batch_size=size))
+    if config.tasks.keyframes and not any(
+        isinstance(bucket.dataset, ShardDataset) and bucket.dataset.has_keyframes
+        for bucket in buckets
+    ):
+        raise ValueError(
+            "tasks.keyframes needs a bucket that was precomputed with keyframes, got none; add one "
+            "(PrecomputeConfig.keyframes) or set the share to 0"
+        )
     return buckets
 
 
@@ -302,6 +312,7 @@ class _Run:
             batch,
             bf16=self.bf16,
             truth_weight=self.config.truth_weight,
+            keyframe_weight=self.config.keyframe_weight,
             sparsity=self.sparsity,
         )
         loss.total.backward()

@@ -31,6 +31,8 @@ class Meter:
     def add_loss(self, loss: StepLoss, batch: TrainingBatch) -> None:
         """Count the losses of a step: by branch, by task and by noise level."""
         self.add("loss", float(loss.total.detach()))
+        if loss.keyframes is not None:
+            self.add("keyframes/loss", float(loss.keyframes.detach().mean()))
         for branch, entropy in (("video", loss.truths.video), ("audio", loss.truths.audio)):
             if entropy is not None:
                 self.add(f"{branch}/truth", float(entropy.detach()))

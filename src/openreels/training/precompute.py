@@ -3,7 +3,8 @@
 A folder holds ``bucket.json`` (shape, world and weights), ``black.safetensors`` (latents of a black
 clip) and, a shard, ``shard-00000.safetensors`` (video, stills, audio in half precision, cells and
 onsets in bytes) with ``shard-00000.jsonl`` (scene and captions a line); a bucket of lessons also
-``shard-00000.lessons.safetensors`` (``training.lessons``). The tensors of the clips are written
+``shard-00000.lessons.safetensors`` (``training.lessons``), one with keyframes
+``shard-00000.keyframes.safetensors`` (``training.keyframes``). The tensors of the clips are written
 last: a shard counts once they are there.
 """
 
@@ -29,6 +30,7 @@ from openreels.stage.scene import Scene
 from openreels.stage.world import WorldSettings
 from openreels.training.config import PrecomputeConfig
 from openreels.training.encoders import Encoders, load_encoders
+from openreels.training.keyframes import encode_keyframes
 from openreels.training.lessons import (
     Lesson,
     draw_examples,
@@ -67,11 +69,15 @@ class LatentBatch:
     """What they show."""
     lessons: tuple[Lesson, ...] = ()
     """What each has beside its clip; empty in a bucket without lessons."""
+    keyframes: Float[Tensor, "b c j y x"] | None = None
+    """Latents of the high-resolution keyframes of each clip; None in a bucket without."""
 
     @staticmethod
     def joined(batches: "Sequence[LatentBatch]") -> "LatentBatch":
         """Put batches of one shape one after the other."""
+        keyframes = [batch.keyframes for batch in batches if batch.keyframes is not None]
         return LatentBatch(
+            keyframes=torch.cat(keyframes) if keyframes else None,
             **{name: torch.cat([getattr(batch, name) for batch in batches]) for name in TENSORS},
             scenes=tuple(scene for batch in batches for scene in batch.scenes),
             lessons=tuple(lesson for batch in batches for lesson in batch.lessons),
@@ -147,6 +153,14 @@ def _encode(
         onsets=onset_truths(samples.truths, shape),
         scenes=tuple(truth.scene for truth in samples.truths),
     )
+
+
+@torch.no_grad()
+def _encode_keyframes(
+    scenes: Sequence[Scene], config: PrecomputeConfig, encoders: Encoders
+) -> Float[Tensor, "b c k y x"]:
+    with torch.autocast("cpu", torch.bfloat16, enabled=takes_bf16(config.products)):
+        return encode_keyframes(scenes, config.clip.shape, encoders.video).float()
 
 
 def encode_stills(pixels: Pixels, codec: VideoVAE) -> Float[Tensor, "b c j h w"]:
@@ -235,6 +249,8 @@ def _write_shard(
             products=config.products,
             world=config.world,
         )
+        if config.keyframes:
+            made = replace(made, keyframes=_encode_keyframes(made.scenes, config, encoders))
         batches.append(made)
     whole = LatentBatch.joined(batches)
     path = shard_path(folder, shard)
@@ -244,6 +260,9 @@ def _write_shard(
         parts = [tensors_of(lesson, row) for row, lesson in enumerate(whole.lessons)]
         second = {name: value for part in parts for name, value in part.items()}
         write_tensors(lessons_path(path), second, {"count": len(indices)})
+    if whole.keyframes is not None:
+        third = as_dtype({"keyframes": whole.keyframes}, torch.float16)
+        write_tensors(keyframes_path(path), third, {"count": len(indices)})
     write_atomic(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines).encode())
     tensors = as_dtype({name: getattr(whole, name) for name in LATENTS}, torch.float16)
     tensors |= {name: (getattr(whole, name) * 255).round().to(torch.uint8) for name in TRUTHS}
@@ -253,6 +272,11 @@ def _write_shard(
 def lessons_path(shard: Path) -> Path:
     """File of the lessons of a shard, from that of its clips."""
     return shard.with_suffix(".lessons.safetensors")
+
+
+def keyframes_path(shard: Path) -> Path:
+    """File of the keyframes of a shard, from that of its clips."""
+    return shard.with_suffix(".keyframes.safetensors")
 
 
 def record_line(scene: Scene, lesson: Lesson | None = None) -> str:
@@ -276,7 +300,9 @@ def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
         "start": config.start,
         "shard_size": config.shard_size,
     } | fingerprints(config.codecs)
-    # Buckets from before these fields have neither.
+    # Buckets from before these fields have none of them.
+    if config.keyframes:
+        bucket["keyframes"] = True
     if config.lessons:
         bucket["lessons"] = [list(pair) for pair in config.lessons]
     if config.world != WorldSettings():
@@ -286,7 +312,7 @@ def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
         write_atomic(path, json.dumps(bucket, indent=2).encode())
         return
     found = json.loads(path.read_text())
-    for name in dict.fromkeys([*bucket, "lessons", "world"]):
+    for name in dict.fromkeys([*bucket, "lessons", "world", "keyframes"]):
         value = bucket.get(name)
         if found.get(name) != value:
             raise ValueError(

@@ -31,6 +31,7 @@ from openreels.training.config import (
     TaskConfig,
     TrainConfig,
 )
+from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
 from openreels.training.refiner_config import RefinerConfig, RefinerPairsConfig
 from openreels.training.schedule import (
     DATA,
@@ -340,6 +341,8 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_long": stage_data_long,
     "stage_long": stage_long,
     "stage_mixed": stage_mixed,
+    "stage_data_keyframes": lambda: KEYFRAME_DATA,
+    "stage_keyframes": _one(stage_keyframes),
     "schedule_data": schedule_data,
     **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},
     "message_encoder": message_encoder,

@@ -25,6 +25,8 @@ class StepLoss:
     """Mean squared error of each sample, a branch; None where the branch was not run."""
     truths: Joint[Float[Tensor, ""] | None]
     """Mean cross-entropy of what the tokens tell, a branch; None where they tell nothing."""
+    keyframes: PerSample | None = None
+    """Mean squared error of the keyframes of each sample; None where there are none."""
 
 
 def training_step(
@@ -33,18 +35,22 @@ def training_step(
     *,
     bf16: bool = False,
     truth_weight: float = 0.0,
+    keyframe_weight: float = 1.0,
     sparsity: float | None = None,
 ) -> StepLoss:
     """Predict the velocity and measure the error.
 
     Implements SkyReels-V4 (arXiv 2602.21818), eq. 6: video and audio errors with equal weights,
-    the same noise level for both unless the batch says otherwise.
+    the same noise level for both unless the batch says otherwise. In a joint prediction (sec. 4.5)
+    the error of the keyframes is a third term, of the same noise level. Not given by the paper: its
+    weight.
 
     Args:
         network: The transformer.
         batch: Noisy tokens, targets, prompts, noise levels.
         bf16: Whether matrix products take bfloat16 factors; sums, norms and the error are fp32.
         truth_weight: Weight of what the tokens tell of the truth, in each branch. Ours.
+        keyframe_weight: Weight of the mean error of the keyframes. Ours.
         sparsity: Share of cubes that video attention leaves out; None is the network's own.
 
     Returns:
@@ -55,22 +61,45 @@ def training_step(
             *(batch.inputs, batch.context, batch.context_mask, batch.levels, batch.context_tags),
             sparsity=sparsity,
         )
-    velocity = velocity.zip(batch.targets, _clip_alone)
-    told = told.zip(batch.truths, _clip_alone)
+    starts = batch.inputs.map(lambda one: 0 if one is None else one.grid_start)
+    beside = _keyframes_alone(velocity.video, batch, starts.video)
+    velocity = _clip_alone(velocity, batch.targets, starts)
+    told = _clip_alone(told, batch.truths, starts)
     parts = velocity_errors(velocity, batch.targets)
+    keyframes = velocity_errors(Joint(beside, None), Joint(batch.keyframe_targets, None)).video
     truths = Joint(
         _entropy(told.video, batch.truths.video), _entropy(told.audio, batch.truths.audio)
     )
     total = total_loss(parts)
+    if keyframes is not None:
+        total = total + keyframe_weight * keyframes.mean()
     for one in (truths.video, truths.audio):
         if one is not None and truth_weight:
             total = total + truth_weight * one
-    return StepLoss(total=total, parts=parts, truths=truths)
+    return StepLoss(total=total, parts=parts, truths=truths, keyframes=keyframes)
 
 
-def _clip_alone(tokens: Tensor | None, wanted: Tensor | None) -> Tensor | None:
-    """The last tokens, those of the clip: nothing is asked of references."""
-    return None if tokens is None or wanted is None else tokens[:, -wanted.shape[1] :]
+def _clip_alone(
+    tokens: Joint[Tensor | None], wanted: Joint[Tensor | None], starts: Joint[int]
+) -> Joint[Tensor | None]:
+    """The tokens of the clip: nothing is asked of references before it."""
+
+    def one(values: Tensor | None, like: Tensor | None, start: int) -> Tensor | None:
+        if values is None or like is None:
+            return None
+        return values[:, start : start + like.shape[1]]
+
+    return Joint(
+        one(tokens.video, wanted.video, starts.video),
+        one(tokens.audio, wanted.audio, starts.audio),
+    )
+
+
+def _keyframes_alone(tokens: Tensor | None, batch: TrainingBatch, start: int) -> Tensor | None:
+    """The tokens behind the clip."""
+    if tokens is None or batch.keyframe_targets is None or batch.targets.video is None:
+        return None
+    return tokens[:, start + batch.targets.video.shape[1] :]
 
 
 def _entropy(logits: Tensor | None, truth: Tensor | None) -> Float[Tensor, ""] | None:

@@ -59,6 +59,9 @@ class MMDiTConfig:
     num_tags: int = 0
     """References that are told apart: rows of a table that is added to the tokens of a reference
     and to the prompt's at its handle. With 0 references are seen in context, but not by name."""
+    keyframes: bool = False
+    """Whether it was trained to make high-resolution keyframes beside a clip (sec. 4.5); it adds no
+    parameters, a cascade asks for them only where it is set."""
     text_cross_attention: bool = True
     """Whether blocks read the prompt again after self-attention (eq. 4). Only ablations leave it
     out."""

@@ -98,7 +98,7 @@ class PromptEncoder(nn.Module):
                 (word, part.tag, index)
                 for index, part in enumerate(message)
                 if isinstance(part, TextPart)
-                for word in self.tokenizer.split(part.text)
+                for word in self.tokenizer.words_of(part)
             ]
             words = self.tokenizer.fit([word for word, _, _ in pairs])
             found.append(self._arranged(message, words, pairs[: len(words)]))

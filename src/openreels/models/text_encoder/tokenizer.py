@@ -11,14 +11,24 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from openreels.core.prompt import HANDLE
+from openreels.core.protocols import TextPart
 from openreels.models.text_encoder.config import PromptEncoderConfig
 
 logger = logging.getLogger(__name__)
 
-_WORD = re.compile(r"\w+")
+_ARTICLE = "(?:an?|the)"
+_WORD = re.compile(
+    rf"(?<![a-z0-9])@(?P<name>{_ARTICLE}(?:[_-]+{_ARTICLE}|[_-])*+)(?![a-z0-9_-])|[^\W_]+"
+)
+"""A word, or a handle that is made of articles alone."""
 _APOSTROPHES = re.compile("['\u2019]")
 _ARTICLES = frozenset({"a", "an", "the"})
 _CACHE_WORDS = 50_000
+
+
+def _tells(word: str) -> bool:
+    return word not in _ARTICLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +76,27 @@ class HashTokenizer:
             text: Any text.
 
         Returns:
-            Lower-case words in order, without articles.
+            Lower-case words in order, without articles. The words of a handle are among them, at
+            least one: an article that is the whole name of something, as in ``@a``, is kept.
         """
         text = unicodedata.normalize("NFKC", text).lower()
-        words = _WORD.findall(_APOSTROPHES.sub("", text).replace("_", " "))
-        return [word for word in words if word not in _ARTICLES]
+        marks = _WORD.finditer(_APOSTROPHES.sub("", text))
+        return [mark["name"] or mark[0] for mark in marks if mark["name"] or _tells(mark[0])]
+
+    def words_of(self, part: TextPart) -> list[str]:
+        """Split a piece of a message.
+
+        Args:
+            part: Text, and the reference that it belongs to.
+
+        Returns:
+            One word for a handle that the request gives, so that it has one place whatever its
+            name is. Else its words, at least one where they belong to a reference.
+        """
+        if part.tag and HANDLE.fullmatch(part.text):
+            return [part.text.removeprefix("@").lower()]
+        text = part.text.strip().lower()
+        return self.split(part.text) or ([text] if part.tag and text else [])
 
     def rows(self, word: str) -> tuple[tuple[int, ...], tuple[float, ...]]:
         """Hash one normalised word.

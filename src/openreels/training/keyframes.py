@@ -1,0 +1,70 @@
+"""High-resolution keyframes of training clips: their latents, and what of them is given.
+
+Source: SkyReels-V4 (arXiv 2602.21818), sec. 4.5, joint prediction. Not given by the paper: what of
+a keyframe is given. Here it is what the mask gives of the clip, at the keyframe's own resolution.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from einops import repeat
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from openreels.conditioning.keyframes import keyframe_frames, keyframe_places
+from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR
+from openreels.core.arrays import LatentMask
+from openreels.core.shapes import ClipShape
+from openreels.models.video_vae.model import VideoVAE
+from openreels.stage.render import render_video
+from openreels.stage.scene import Scene
+
+
+def encode_keyframes(
+    scenes: Sequence[Scene], shape: ClipShape, codec: VideoVAE
+) -> Float[Tensor, "b c k y x"]:
+    """Render the keyframes of scenes at the resolution and rate of a refined clip; encode them.
+
+    Args:
+        scenes: At least one.
+        shape: Size of the low-resolution clips.
+        codec: Autoencoder.
+
+    Returns:
+        Latents as those of the whole refined clip, a latent frame a keyframe.
+    """
+    made: list[Tensor] = []
+    for place in keyframe_places(shape):
+        frames = keyframe_frames(place)
+        fine = ClipShape(
+            num_frames=len(frames),
+            height=SPACE_FACTOR * shape.height,
+            width=SPACE_FACTOR * shape.width,
+            fps=TIME_FACTOR * shape.fps,
+        )
+        pixels = render_video(scenes, fine, first=frames.start)
+        made.append(codec.encode(pixels)[:, :, -1:])
+    return torch.cat(made, dim=2)
+
+
+def keyframes_known(
+    known: LatentMask, places: Sequence[int], stills: Sequence[bool]
+) -> Bool[Tensor, "b k y x"]:
+    """Find what of the keyframes is given.
+
+    A picture that is given inside a clip is a likeness of four frames, not their latent, so nothing
+    is given of a keyframe there but at the start, where a latent is one frame.
+
+    Args:
+        known: What of the low-resolution clips is given.
+        places: Their latent frames that have keyframes.
+        stills: Whether pictures are what is given, a sample.
+
+    Returns:
+        True where a keyframe is given.
+    """
+    some = known[:, list(places)]
+    moving = torch.tensor([place > 0 for place in places], device=known.device)
+    pictures = torch.tensor(list(stills), device=known.device)
+    some = some & ~(pictures[:, None] & moving[None])[..., None, None]
+    return repeat(some, "b k h w -> b k (h p) (w q)", p=SPACE_FACTOR, q=SPACE_FACTOR)
