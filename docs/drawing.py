@@ -123,7 +123,7 @@ def save_reduced(picture: Image.Image, path: Path, *, colours: int, limit_bytes:
     Args:
         picture: What to write.
         path: Where.
-        colours: Size of the palette, halved as long as the file is too large.
+        colours: Size of the palette, made smaller as long as the file is too large.
         limit_bytes: How large it may be; 0 is any size.
 
     Returns:
@@ -142,7 +142,7 @@ def save_reduced(picture: Image.Image, path: Path, *, colours: int, limit_bytes:
             return size
         if colours <= 16:
             raise ValueError(f"{path.name} may have {limit_bytes} bytes, got {size}; draw less")
-        colours //= 2
+        colours = colours * 3 // 4
 
 
 def _palette(picture: Image.Image, colours: int) -> Image.Image:

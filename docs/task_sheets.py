@@ -51,8 +51,9 @@ def given_frames(request: GenerationRequest, material: Material) -> Frames | Non
     It is what ``conditioning.plans`` lays out: the same pixels and the same mask.
     """
     laid = plan(request, material)
-    if laid.follows is not None:
-        return laid.follows.numpy()
+    shown = laid.follows if laid.changed is None else laid.changed
+    if shown is not None:
+        return shown.numpy()
     if laid.known is None:
         return None
     known = laid.known.numpy()

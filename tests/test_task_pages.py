@@ -181,6 +181,15 @@ def test_the_given_row_of_an_extension_is_the_clip_and_then_stripes(tmp_path):
     assert set(np.unique(given[17:])) == {222, 246}
 
 
+def test_the_given_row_of_an_instruction_is_the_whole_clip(tmp_path):
+    write_part(tmp_path, scene=50, start=0, stop=17)
+    clip = str(tmp_path / "clip.mp4")
+    request = GenerationRequest(prompt="make the ring blue", edit=clip)
+    assert (given_frames(request, gather(request)) == read_clip(clip).frames).all()
+    moves = GenerationRequest(prompt="as @a", ref_video=TaggedFile(tag="@a", path=clip))
+    assert (given_frames(moves, gather(moves)) == read_clip(clip).frames).all()
+
+
 def test_keyframes_are_among_the_moments_that_are_shown(tmp_path):
     write_frames(tmp_path, scene=3, a=0.5)
     picture = str(tmp_path / "a.png")
