@@ -11,13 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
-import numpy as np
-import torch
+from drawing import GAP_PX, draw_spectrogram, draw_waveform, frame_row, mark, picture_of
+from matplotlib import pyplot as plt
 from PIL import Image, ImageDraw, ImageFont
 
 from openreels.core.request import GenerationRequest
-from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.evaluation.bench import PROBE_FILE, describe
 from openreels.evaluation.clips import tensors_of
 from openreels.evaluation.score import Reading, read_clip
@@ -27,12 +25,7 @@ from openreels.pipelines.model import Model, load
 from openreels.stage.captions import held_out_prompts
 from openreels.weights.checkpoint import load_network
 
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-
-FRAMES, FRAME_PX, GAP_PX, FONT_PX = 8, 128, 4, 15
-WINDOW, HOP = 1024, 256
+FONT_PX = 15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,23 +54,10 @@ def make_samples(
     return samples
 
 
-def frame_row(clip: Clip, times: int = FRAMES) -> Image.Image:
-    """Frames at even times from the first to the last, side by side, enlarged without smoothing."""
-    frames = clip.frames
-    chosen = np.linspace(0, len(frames) - 1, times).round().astype(int)
-    pictures = [Image.fromarray(frames[index]) for index in chosen]
-    width = round(FRAME_PX * pictures[0].width / pictures[0].height)
-    row = Image.new("RGB", (times * (width + GAP_PX) - GAP_PX, FRAME_PX), "white")
-    for place, picture in enumerate(pictures):
-        large = picture.resize((width, FRAME_PX), Image.Resampling.NEAREST)
-        row.paste(large, (place * (width + GAP_PX), 0))
-    return row
-
-
 def write_frames(samples: Sequence[Sample], path: Path) -> None:
     """Draw the contact sheet: a row of frames a clip, its prompt under it."""
     font = ImageFont.load_default(size=FONT_PX)
-    rows = [frame_row(sample.clip) for sample in samples]
+    rows = [frame_row(sample.clip.frames) for sample in samples]
     width = max(row.width for row in rows)
     texts = [textwrap.wrap(sample.prompt, int(width / 7.3)) for sample in samples]
     heights = [row.height + (len(text) * 19) + 14 for row, text in zip(rows, texts, strict=True)]
@@ -91,52 +71,22 @@ def write_frames(samples: Sequence[Sample], path: Path) -> None:
     sheet.save(path, optimize=True)
 
 
-def spectrogram_db(waveform: np.ndarray) -> np.ndarray:
-    """Level of the mono mix by frequency and time, in decibel below its maximum."""
-    mono = torch.as_tensor(waveform).mean(0)
-    spectrum = torch.stft(
-        mono, WINDOW, HOP, window=torch.hann_window(WINDOW), return_complex=True
-    ).abs()
-    return (20 * torch.log10(spectrum / spectrum.max().clamp_min(1.0) + 1e-5)).numpy()
-
-
-def mark(axes: Axes, sample: Sample) -> None:
-    """Lines at the sounds that are heard and at the contacts that are seen."""
-    for index, onset in enumerate(sample.reading.onsets):
-        label = "sound begins" if index == 0 else None
-        axes.axvline(onset.time_s, color="tab:orange", linewidth=1.2, label=label)
-    for index, time_s in enumerate(sample.reading.contacts_s):
-        label = "contact is seen" if index == 0 else None
-        axes.axvline(time_s, color="tab:cyan", linewidth=1.2, linestyle="--", label=label)
-
-
 def write_sound(samples: Sequence[Sample], path: Path) -> None:
     """Draw waveform and spectrogram of each clip, with marks of what is seen and heard."""
     figure, grid = plt.subplots(
         len(samples), 2, figsize=(13, 2.1 * len(samples)), squeeze=False, layout="constrained"
     )
     for (left, right), sample in zip(grid, samples, strict=True):
-        waveform = sample.clip.waveform
-        times = np.arange(waveform.shape[1]) / SAMPLE_RATE_HZ
-        for channel, (name, colour) in enumerate((("left", "0.25"), ("right", "0.6"))):
-            left.plot(times, waveform[channel], color=colour, linewidth=0.5, label=name)
-        left.set(xlim=(0, sample.clip.duration_s), ylim=(-1, 1), ylabel="amplitude")
-        levels = spectrogram_db(waveform)
-        span = (np.arange(levels.shape[1]) * HOP / SAMPLE_RATE_HZ, np.arange(levels.shape[0]))
-        hertz = span[1] * SAMPLE_RATE_HZ / WINDOW
-        right.pcolormesh(
-            span[0], hertz[1:], levels[1:], vmin=-70, vmax=0, cmap="magma", rasterized=True
-        )
-        right.set(yscale="log", ylim=(60, 16_000), xlim=(0, sample.clip.duration_s), ylabel="Hz")
+        draw_waveform(left, sample.clip)
+        draw_spectrogram(right, sample.clip)
         for axes in (left, right):
-            mark(axes, sample)
+            mark(axes, [one.time_s for one in sample.reading.onsets], sample.reading.contacts_s)
         left.set_title(textwrap.shorten(sample.prompt, 95), fontsize=8, loc="left")
         if left.get_legend_handles_labels()[0]:
             left.legend(fontsize=6, loc="upper right", ncols=4)
     for axes in grid[-1]:
         axes.set_xlabel("seconds")
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
+    picture_of(figure, 90).save(path, optimize=True)
 
 
 def main() -> None:

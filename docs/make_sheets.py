@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from drawing import sheet
 from einops import rearrange
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from openreels.core.shapes import SAMPLE_RATE_HZ, ClipShape
 from openreels.stage.captions_edits import instruction
@@ -52,7 +53,6 @@ from openreels.stage.world import WorldSettings, sample_scene
 STILL = ClipShape(num_frames=1, height=128, width=128)
 CLIP = ClipShape(num_frames=25, height=96, width=96)
 SMALL = ClipShape(num_frames=5, height=64, width=64, fps=4)
-LABEL_PX = 15
 EMPTY = WorldSettings(actor_odds=(1.0, 0.0, 0.0), cameras=("static",), duration_s=1.5)
 
 
@@ -84,23 +84,6 @@ def pictures(scenes: Sequence[Scene], shape: ClipShape = STILL) -> list[list[Ima
     return [[Image.fromarray(frame) for frame in clip] for clip in data]
 
 
-def sheet(rows: Sequence[Sequence[tuple[Image.Image, str]]], path: Path) -> None:
-    """Put labelled pictures into rows and save them."""
-    font = ImageFont.load_default(size=11)
-    width = max(sum(picture.width + 4 for picture, _ in row) for row in rows)
-    heights = [max(picture.height for picture, _ in row) + LABEL_PX + 4 for row in rows]
-    page = Image.new("RGB", (width, sum(heights)), "white")
-    draw, top = ImageDraw.Draw(page), 0
-    for row, height in zip(rows, heights, strict=True):
-        left = 2
-        for picture, label in row:
-            page.paste(picture, (left, top + LABEL_PX))
-            draw.text((left + 1, top), label, fill="black", font=font)
-            left += picture.width + 4
-        top += height
-    page.save(path, optimize=True)
-
-
 def words_sheet(path: Path) -> None:
     """Shapes by material, colours, and sizes."""
     rows = []
@@ -115,7 +98,7 @@ def words_sheet(path: Path) -> None:
     colours = pictures([subject(colour=colour, shape="cube") for colour in COLOURS])
     pairs = [(clip[0], colour) for clip, colour in zip(colours, COLOURS, strict=True)]
     rows += [pairs[:5], pairs[5:]]
-    sheet(rows, path)
+    sheet(rows).save(path, optimize=True)
 
 
 def places_sheet(path: Path) -> None:
@@ -130,7 +113,7 @@ def places_sheet(path: Path) -> None:
             (clip[0], f"{place}, {time}")
             for clip, place in zip(pictures(scenes), PLACES, strict=True)
         ])
-    sheet(rows, path)
+    sheet(rows).save(path, optimize=True)
 
 
 def first_with(action: str) -> Scene:
@@ -153,7 +136,7 @@ def actions_sheet(path: Path) -> None:
         clip = pictures([first_with(action)], CLIP)[0]
         chosen = np.linspace(0, len(clip) - 1, 8).round().astype(int)
         rows.append([(clip[i], f"{action}, {i / CLIP.fps:.2f} s" if i else action) for i in chosen])
-    sheet(rows, path)
+    sheet(rows).save(path, optimize=True)
 
 
 def truth_sheet(path: Path) -> None:
@@ -183,7 +166,7 @@ def truth_sheet(path: Path) -> None:
         x = (touch.time_s - first) / (last - first) * width
         draw.line((x, 0, x, 60), fill=(220, 90, 20))
     rows.append([(picture, "sound; lines are the contacts of truth.json")])
-    sheet(rows, path)
+    sheet(rows).save(path, optimize=True)
 
 
 def enlarged(picture: Image.Image) -> Image.Image:
@@ -235,7 +218,7 @@ def looks_sheet(path: Path) -> None:
         ])
     )
     rows.append(shots_row())
-    sheet(rows, path)
+    sheet(rows).save(path, optimize=True)
 
 
 def drawn(scenes: Sequence[tuple[Scene, str]]) -> list[tuple[Image.Image, str]]:
@@ -272,7 +255,7 @@ def edits_sheet(path: Path) -> None:
             wanted.remove(kind)
             cells.append(edit_row(sample_edit(scene, 1, kind)))
     rows = [[part for cell in cells[i : i + 2] for part in cell] for i in range(0, len(cells), 2)]
-    sheet(rows, path)
+    sheet(rows).save(path, optimize=True)
 
 
 def edit_row(edit: Edit) -> list[tuple[Image.Image, str]]:
@@ -333,7 +316,7 @@ def references_sheet(path: Path) -> None:
         here = replace(here, effects=(Effect(kind=kind, actor=0, start_s=0.3, duration_s=1.0),))
         stills = render_moments(here, (0.3, 0.55, 0.8, 1.05, 1.3, 1.49), SMALL)[0]
         rows.append([(enlarged(shown(p)), kind if not k else "") for k, p in enumerate(stills)])
-    sheet(rows, path)
+    sheet(rows).save(path, optimize=True)
 
 
 def main() -> None:

@@ -4,14 +4,10 @@ python docs/make_sound_sheet.py [--out docs/img/stage-sounds.png] [--wav FOLDER]
 """
 
 import argparse
-import io
 from pathlib import Path
 
-import matplotlib as mpl
 import torch
-from PIL import Image
-
-mpl.use("Agg")
+from drawing import picture_of, save_reduced
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
@@ -133,9 +129,7 @@ def main() -> None:
     figure.supxlabel("seconds", fontsize=8)
     figure.supylabel("kHz; cyan: mouth opening", fontsize=8)
     figure.tight_layout()
-    page = io.BytesIO()
-    figure.savefig(page, dpi=72)
-    Image.open(page).convert("RGB").quantize(64).save(args.out, optimize=True)
+    save_reduced(picture_of(figure, 72), args.out, colours=64)
 
 
 if __name__ == "__main__":

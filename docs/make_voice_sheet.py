@@ -4,13 +4,12 @@ python docs/make_voice_sheet.py [--out docs/img/stage-voices.png] [--wav FOLDER]
 """
 
 import argparse
-import io
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import torch
+from drawing import picture_of, save_reduced
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from PIL import Image
 
 from openreels.core.shapes import SAMPLE_RATE_HZ, ClipShape
 from openreels.media.audio import write_wav
@@ -84,9 +83,7 @@ def main() -> None:
     figure.supxlabel("seconds; green: strikes, white: chords", fontsize=8)
     figure.supylabel("kHz; cyan: syllables (MIDI note if sung) and mouth opening", fontsize=8)
     figure.tight_layout()
-    page = io.BytesIO()
-    figure.savefig(page, dpi=80)
-    Image.open(page).convert("RGB").quantize(128).save(args.out, optimize=True)
+    save_reduced(picture_of(figure, 80), args.out, colours=128)
 
 
 if __name__ == "__main__":

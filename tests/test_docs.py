@@ -13,7 +13,7 @@ from openreels.stage import scene
 from openreels.training.recipes import RECIPES
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 CARD = ROOT / "src" / "openreels" / "weights" / "files" / "CARD.md"
 
 

@@ -18,6 +18,7 @@ from openreels.media.clip import Clip, pixels_of
 from openreels.models.mmdit.model import MMDiT
 from openreels.pipelines import denoise as module
 from openreels.pipelines.cascade import refiner_of
+from openreels.pipelines.fast import Distilled, FastBase
 from openreels.pipelines.generate import generate
 from openreels.pipelines.keyframes import with_wanted_keyframes, without_keyframes
 from openreels.pipelines.refine import Prompt, encode_given, refine_latents
@@ -270,3 +271,13 @@ def test_keyframes_come_from_the_material_that_was_read(model):
     request = _request(first_frame="in memory.png")
     _, wanted = _conditions(model, request, Material(first_frame=picture))
     assert wanted.keyframes.known[:, 0].all()
+
+
+def test_a_distilled_base_makes_none(model):
+    mark = {"num_steps": 1, "shift": 1.0, "guidance_scale": 4.0, "audio_guidance_scale": 4.0}
+    fast = FastBase(network=model.mmdit, distilled=Distilled(**mark, audio_lag=1.0))
+    made = generate(replace(model, fast=fast), _request())
+    assert made.metadata["distilled"] is True
+    assert not any("keyframes" in note for note in made.metadata["notes"])
+    guided = generate(replace(model, fast=fast), _request(guidance_scale=4.0))
+    assert any("the base made keyframes" in note for note in guided.metadata["notes"])

@@ -82,7 +82,8 @@ class _Continued:
         level = float(sigma[0])
         if self.may_skip(level):
             self.skips += 1
-            return extrapolated(*self.seen, level)
+            before, last = self.seen
+            return extrapolated(before, last, level)
         velocity = self.denoiser(noisy, sigma)
         self.skips = 0
         # Heun evaluates a level twice: the second time replaces the first.

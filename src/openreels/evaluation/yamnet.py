@@ -52,8 +52,8 @@ def _filters() -> Float[Tensor, "64 257"]:
     def mel(hertz: Tensor) -> Tensor:
         return 1127 * torch.log1p(hertz / 700)
 
-    edges = torch.tensor([_LOWEST_HZ, _HIGHEST_HZ])
-    points = torch.linspace(*mel(edges).tolist(), _BANDS + 2)[:, None]
+    lowest, highest = mel(torch.tensor([_LOWEST_HZ, _HIGHEST_HZ])).tolist()
+    points = torch.linspace(lowest, highest, _BANDS + 2)[:, None]
     bins = mel(torch.arange(_FFT // 2 + 1) * RATE_HZ / _FFT)[None]
     rise = (bins - points[:-2]) / (points[1:-1] - points[:-2])
     fall = (points[2:] - bins) / (points[2:] - points[1:-1])

@@ -239,7 +239,8 @@ def denoise(
     """
     noise = draw_noise(components, conditions, seed)
     if noise.video is not None and noise.audio is not None:
-        noise = Joint(noise.video, noise.audio * sampling.audio_lag)
+        stronger: Sample = Joint(noise.video, noise.audio * sampling.audio_lag)
+        noise = stronger
     impose = _hold_given(conditions, noise)
 
     def report(state: Progress) -> None:

@@ -173,6 +173,7 @@ def chosen_fast(
         "negative_prompt": bool(request.negative_prompt),
         "steps": request.steps not in {None, fast.distilled.num_steps},
         "references": in_context and not knows_names,
+        "keyframes": conditions.keyframes is not None and not fast.network.config.keyframes,
     }
     asked = [name for name, wished in wishes.items() if wished]
     if not asked:

@@ -81,12 +81,12 @@ class TrainingBatch:
     """Task of each sample."""
     context_tags: Int[Tensor, "b n"] | None = None
     """Number of the reference that each prompt token belongs to; None: there are no references."""
-    counted: Joint[Bool[Tensor, "b n p"] | None] = field(default_factory=lambda: Joint(None, None))
-    """True where an error counts; None is everywhere."""
     audio_sigma: PerSample | None = None
     """Noise level of the audio of each sample where it may be another; None: the same."""
     keyframe_targets: Float[Tensor, "b m p"] | None = None
     """Velocity of the tokens of keyframes, which follow those of the clip; None: there are none."""
+    counted: Joint[Bool[Tensor, "b n p"] | None] = field(default_factory=lambda: Joint(None, None))
+    """True where an error counts; None is everywhere."""
 
     @property
     def levels(self) -> Joint[PerSample]:

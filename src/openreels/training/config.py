@@ -285,6 +285,14 @@ class TrainConfig:
             raise ValueError("init_audio needs init, whose audio branch it replaces; give both")
         if self.init_audio is not None and not self.model.has_audio:
             raise ValueError("init_audio needs a model with an audio branch; leave it out")
+        self._check_kind()
+        if not self.data:
+            raise ValueError("data must name at least one bucket, got none; add a folder of shards")
+        if any(bucket.weight <= 0 for bucket in self.data):
+            raise ValueError("every bucket of data must have a positive weight; remove the others")
+
+    def _check_kind(self) -> None:
+        """Check what belongs to joint prediction, refiners and distillation."""
         if self.tasks.keyframes and (self.refiner is not None or not self.model.keyframes):
             raise ValueError(
                 "a share of tasks.keyframes needs a base whose model has keyframes set, so that "
@@ -292,13 +300,9 @@ class TrainConfig:
             )
         if self.keyframe_weight < 0:
             raise ValueError(f"keyframe_weight must be at least 0, got {self.keyframe_weight:g}")
-        if not self.data:
-            raise ValueError("data must name at least one bucket, got none; add a folder of shards")
         if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):
             raise ValueError("a refiner's data must be folders of pairs (ShardData)")
         self._check_distillation()
-        if any(bucket.weight <= 0 for bucket in self.data):
-            raise ValueError("every bucket of data must have a positive weight; remove the others")
 
     def _check_distillation(self) -> None:
         if self.distill is None:

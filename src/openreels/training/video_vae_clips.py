@@ -77,6 +77,7 @@ class ClipPools:
         if step < self._next_step:
             self._visits = [0] * len(self.buckets)
             self._next_step = 0
+        index = 0
         while self._next_step <= step:
             index = self._kind(self._next_step)
             self._visits[index] += 1
