@@ -29,7 +29,7 @@ def test_a_look_changes_nothing_else_of_a_scene(scenes):
     plain = WorldSettings(duration_s=3.0)
     for index, scene in enumerate(scenes[:60]):
         bare = tuple(replace(actor, face=None) for actor in scene.actors)
-        rest = {"weather": "clear", "style": "plain", "overlays": (), "shots": ()}
+        rest = {"weather": "clear", "style": "plain", "overlays": (), "shots": (), "effects": ()}
         assert replace(scene, actors=bare, **rest) == sample_scene(5, index, settings=plain)
 
 

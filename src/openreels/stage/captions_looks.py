@@ -1,12 +1,13 @@
-"""Says how a scene looks: its weather, style, faces, overlays and cuts."""
+"""Says how a scene looks: its weather, style, faces, overlays, cuts and effects."""
 
 import re
 from dataclasses import dataclass, field
 from random import Random
 
 from openreels.stage import lexicon, lexicon_looks, lexicon_sounds
+from openreels.stage import lexicon_references as words_of
 from openreels.stage.lexicon import Words
-from openreels.stage.scene import LOGOS, Logo, Overlay, Scene, Shot, Weather
+from openreels.stage.scene import LOGOS, Effect, Logo, Overlay, Scene, Shot, Weather
 
 _TITLED = ("{title}: {text}", "{title}. {text}")
 _TITLED_HELD_OUT = ("presented as {title}: {text}", "{title}, in which {text}")
@@ -15,6 +16,8 @@ _OVERLAY_ODDS = 0.92
 _WEATHER_ODDS = 0.95
 _STYLE_ODDS = 0.95
 _FACE_ODDS = 0.9
+_EFFECT_ODDS = 0.95
+_HAPPENS_HELD_OUT = "watch: {text}"
 _PLAY_ODDS = 0.9
 
 
@@ -37,7 +40,7 @@ class LookWriter:
     rare: bool = False
     """Whether to use the synonyms that training never shows."""
     said: set[str] = field(default_factory=set[str])
-    """Which of weather, style, cuts, instruments and the kinds of overlays are said."""
+    """Which of weather, style, cuts, effects, instruments and the kinds of overlays are said."""
 
     def pick(self, words: Words) -> str:
         """Draw a synonym; the plain word comes more often."""
@@ -82,6 +85,11 @@ class LookWriter:
             self.said.add("weather")
             sentence = self.pick(lexicon_looks.WEATHER_SENTENCES[scene.weather])
             parts.insert(self.rng.randrange(2), sentence)
+        for effect in scene.effects:
+            if self.rng.random() < _EFFECT_ODDS:
+                self.said.add("effects")
+                text = self.happens(effect)
+                parts.append(_HAPPENS_HELD_OUT.format(text=text) if self.held_out else text)
         for overlay in scene.overlays:
             if self.rng.random() < _OVERLAY_ODDS:
                 self.said.add(overlay.kind)
@@ -104,6 +112,13 @@ class LookWriter:
         spot = self.pick(lexicon_looks.SPOT_PHRASES[overlay.spot])
         sentence = sentence.format(text=text, spot=spot)
         return re.sub(r"\ba arrow", "an arrow", sentence)
+
+    def happens(self, effect: Effect) -> str:
+        """Say what happens to an actor, which was named before."""
+        actor = self.scene.actors[effect.actor]
+        colour = self.pick(lexicon.COLOUR_WORDS[actor.colour])
+        shape = self.pick(lexicon.SHAPE_WORDS[actor.shape])
+        return f"the {colour} {shape} {self.pick(words_of.EFFECT_WORDS[effect.kind])}"
 
     def cut(self, shot: Shot) -> str:
         """Say a cut and what comes after it."""

@@ -5,6 +5,7 @@ A caption holds only spans of what the scene has.
 """
 
 from openreels.stage import lexicon, lexicon_looks
+from openreels.stage import lexicon_references as words_of
 from openreels.stage.captions_looks import LookWriter, fitting
 from openreels.stage.captions_sounds import said_of_sounds, span, structured_sounds
 from openreels.stage.lexicon import Words
@@ -56,6 +57,7 @@ def said_by_structured(scene: Scene) -> tuple[frozenset[str], frozenset[str]]:
     whole |= {"weather"} if scene.weather != "clear" else set()
     whole |= {"style"} if scene.style != "plain" else set()
     whole |= {"cuts"} if scene.shots else set()
+    whole |= {"effects"} if scene.effects else set()
     return actor, frozenset(whole | said_of_sounds(scene))
 
 
@@ -111,7 +113,9 @@ def _event(writer: LookWriter, index: int, handles: list[str], heard: set[int]) 
     travel = writer.pick(lexicon.TRAVEL_PHRASES[actor.direction])
     way = f"{lexicon.TRAVEL_VERBS[actor.action]} {travel}".strip()
     sound = f" {span('sfx', _sound(writer, actor))}" if index in heard else ""
-    return f"{handles[index]} {finite}{partner}, {way}{sound}"
+    mine = [effect for effect in writer.scene.effects if effect.actor == index]
+    change = "".join(f", {writer.pick(words_of.EFFECT_WORDS[one.kind])}" for one in mine)
+    return f"{handles[index]} {finite}{partner}, {way}{sound}{change}"
 
 
 def _sound(writer: LookWriter, actor: Actor) -> str:

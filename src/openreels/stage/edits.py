@@ -79,7 +79,7 @@ def _with_actor(scene: Scene, index: int, actor: Actor) -> Scene:
 
 
 def _without_actor(scene: Scene, index: int) -> Scene:
-    """The scene without an actor and its lines; the numbers of the later ones move down."""
+    """The scene without an actor, its lines and effect; later actors move down by one."""
 
     def moved(number: int | None) -> int | None:
         return number - 1 if number is not None and number > index else number
@@ -91,6 +91,11 @@ def _without_actor(scene: Scene, index: int) -> Scene:
         shots=tuple(replace(shot, focus=moved(shot.focus)) for shot in scene.shots),
         lines=tuple(
             replace(line, actor=moved(line.actor)) for line in scene.lines if line.actor != index
+        ),
+        effects=tuple(
+            replace(effect, actor=effect.actor - (effect.actor > index))
+            for effect in scene.effects
+            if effect.actor != index
         ),
     )
 

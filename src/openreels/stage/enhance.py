@@ -221,7 +221,8 @@ def _by(phrases: lexicon.Words, handle: str | None) -> list[str]:
 
 
 def _change(thing: NamedThing) -> list[str]:
-    return _by(words_of.EFFECT_PHRASES, thing.changed)
+    words = _said(words_of.EFFECT_WORDS, thing.effect)
+    return words + _by(words_of.EFFECT_PHRASES, thing.changed)
 
 
 def _where(filled: Reading) -> list[str]:

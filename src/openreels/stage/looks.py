@@ -1,4 +1,4 @@
-"""Draws how scenes look: weather, style, faces, overlays and cuts; all off unless asked for.
+"""Draws how scenes look: weather, style, faces, overlays, cuts, effects; all off unless asked for.
 
 Each draw has a generator of its own, so switching one on changes nothing else of a scene.
 """
@@ -14,12 +14,14 @@ from openreels.stage.lexicon_looks import SCREEN_WORDS, SUBTITLES, WATERMARKS
 from openreels.stage.physics import pose
 from openreels.stage.scene import (
     CAMERAS,
+    EFFECTS,
     EXPRESSIONS,
     LOGOS,
     OUTDOORS,
     PLACES,
     STYLES,
     WEATHERS,
+    Effect,
     Face,
     Overlay,
     OverlayKind,
@@ -64,6 +66,9 @@ class LookSettings:
     """Share of the scenes with a logo, where a corner is free."""
     cut_share: float = 0.0
     """Share of the scenes with one or two cuts, if they last a second or more."""
+    effect_share: float = 0.0
+    """Share of the scenes in which an actor that touches no other undergoes an effect, if there is
+    one."""
     screen_words: tuple[str, ...] = SCREEN_WORDS
     """Words of the picture to draw from."""
     subtitles: tuple[str, ...] = SUBTITLES
@@ -111,7 +116,29 @@ def add_looks(scene: Scene, settings: LookSettings, places: tuple[Place, ...] = 
     dice = _Dice(scene, "cut")
     if dice.uniform() < settings.cut_share and scene.duration_s >= 2 * SHORTEST_SHOT_S:
         scene = replace(scene, shots=_shots(scene, dice, places))
+    dice = _Dice(scene, "effect")
+    alone = tuple(k for k, actor in enumerate(scene.actors) if actor.partner is None)
+    if dice.uniform() < settings.effect_share and alone:
+        scene = with_effect(scene, dice.one(alone), dice)
     return scene
+
+
+def with_effect(scene: Scene, actor: int, dice: Dice) -> Scene:
+    """Draw an effect that an actor undergoes, instead of the one that it has; others keep theirs.
+
+    Args:
+        scene: The scene.
+        actor: Index of the actor.
+        dice: Source of the draws.
+
+    Returns:
+        The scene, the new effect first: it begins in the first half and is over before the end.
+    """
+    start = dice.uniform(0.2, 0.45) * scene.duration_s
+    length = max(0.1, dice.uniform(0.3, 0.5) * scene.duration_s)
+    effect = Effect(kind=dice.one(EFFECTS), actor=actor, start_s=start, duration_s=length)
+    others = tuple(other for other in scene.effects if other.actor != actor)
+    return replace(scene, effects=(effect, *others))
 
 
 def _with_faces(scene: Scene, share: float) -> Scene:

@@ -7,16 +7,16 @@ Kind: TypeAlias = Literal[
     "shape", "thing", "many", "count", "colour", "material", "size", "expression", "action",
     "doing", "hit", "meet", "side", "direction", "sound", "moment", "place", "time_of_day",
     "camera", "weather", "style", "shot", "plays", "utters", "voice", "music", "ambience", "word",
-    "stop", "unknown", "like", "mien", "changed", "place_of", "style_of", "frame_of", "story_of",
-    "music_of", "ambience_of",
+    "stop", "unknown", "effect", "like", "mien", "changed", "place_of", "style_of", "frame_of",
+    "story_of", "music_of", "ambience_of",
 ]  # fmt: skip
 """What a phrase is: ``thing`` is a noun that names no shape, ``many`` the plural of a shape,
 ``doing`` an -ing form, ``hit`` a collision with its object after it, ``meet`` one of two things
 named before, ``sound`` the sound of a material, ``moment`` when it sounds, ``shot`` a cut or
 something drawn over the picture, ``plays`` a bell or drum that a thing strikes, ``utters`` that it
 says or sings, ``music`` a mood and a timbre with a slash, ``word`` one that says nothing of
-the scene. The last ones are shown by the reference whose handle is in the phrase: motion, face,
-effect, place, style, first frame, storyboard, music and ambience."""
+the scene, ``effect`` what happens to a thing. The last ones are shown by the reference whose handle
+is in the phrase: motion, face, effect, place, style, first frame, storyboard, music and ambience."""
 LOOSE: Mapping[tuple[Kind, str], str] = {
     ("word", ""): "would like|id like|in the background|as the background|on the floor"
     "|on the ground|as a|in the style of|in the style of a|the weather is",
@@ -82,6 +82,15 @@ LOOSE: Mapping[tuple[Kind, str], str] = {
     "|sound of wind|with the sound of wind|it is windy|in the wind",
     ("ambience", "night"): "crickets|chirping crickets|the crickets chirp|with crickets chirping"
     "|crickets chirping",
+    (
+        "effect",
+        "dissolve",
+    ): "dissolves|falls apart|turns into sparks|dissolving|dissolves into sparks",
+    ("effect", "melt"): "melts|melts away|melting|and then melts|is melting|melts into a puddle",
+    ("effect", "inflate"): "inflates|swells|swells up|blows up|inflating|and then swells up",
+    ("effect", "glow"): "glows|glowing|begins to glow|lights up|and then glows|starts to glow",
+    ("effect", "shatter"): "shatters|breaks|breaks apart|breaks into pieces|shattering"
+    "|falls to pieces|and then shatters",
     ("shot", ""): "close up|closeup|watermark|subtitle|subtitles|logo",
     ("side", "left"): "left side|at the left|to its left",
     ("side", "right"): "right side|at the right|to its right",

@@ -31,7 +31,7 @@ _OF_A_THING = (
     "plays",
     "utters",
     "voice",
-    *("like", "mien", "changed"),
+    *("effect", "like", "mien", "changed"),
 )
 _SHOWN: tuple[Kind, ...] = (
     "place_of", "style_of", "frame_of", "story_of", "music_of", "ambience_of",
@@ -56,7 +56,7 @@ def read(text: str) -> Reading:
         All that was understood.
     """
     items, mendings = find(text)
-    reader = _Reader(_judged(items))
+    reader = _Reader(_recalled(_judged(items)))
     reader.run()
     things = tuple(NamedThing(**thing) for thing in reader.things)
     usual = all(item.origin == "caption" for item in reader.items)
@@ -110,6 +110,24 @@ def _judged(items: tuple[Item, ...]) -> list[Item]:
         if item.kind == "many":
             _write_out(judged)
     return [replace(i, kind="unknown") if i.kind in ("many", "count") else i for i in judged]
+
+
+def _recalled(items: list[Item]) -> list[Item]:
+    """Move ``the red ball then melts`` to the ball that was named before, if there is just one."""
+    found = list(items)
+    for index in range(len(items) - 1, 3, -1):
+        if items[index].kind != "effect":
+            continue
+        article, colour, shape = items[index - 3 : index]
+        if article.words != ("the",) or (colour.kind, shape.kind) != ("colour", "shape"):
+            continue
+        named = [at for at in range(index - 3) if items[at].kind == "shape"]
+        same = [at for at in named if items[at].value == shape.value]
+        if len(same) == 1:
+            noun = same[0]
+            del found[index - 3 : index + 1]
+            found[noun : noun + 1] = [colour, items[noun], items[index]]
+    return found
 
 
 def _write_out(items: list[Item]) -> None:
@@ -298,7 +316,7 @@ _OWNERS: dict[str, Callable[[_Reader, int], int]] = {
     **dict.fromkeys(_ATTRIBUTES, _Reader._property),
     **dict.fromkeys(("action", "doing", "like"), _Reader._doer),
     "side": _Reader._stander,
-    **dict.fromkeys(("direction", "mien", "changed"), _Reader._before),
+    **dict.fromkeys(("direction", "effect", "mien", "changed"), _Reader._before),
     "plays": _Reader._before,
     "utters": _Reader._before,
     "voice": _Reader._before,

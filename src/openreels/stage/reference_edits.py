@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from openreels.stage import reference_draws as draws
 from openreels.stage.captions_guided import GuidedEdit
 from openreels.stage.edits import possible_edits, sample_edit
+from openreels.stage.looks import with_effect
 from openreels.stage.reference_draws import Namer
 from openreels.stage.reference_views import (
     Dice,
@@ -20,12 +21,10 @@ from openreels.stage.reference_views import (
 from openreels.stage.references import StageReference
 from openreels.stage.scene import (
     COLOURS,
-    EFFECTS,
     EXPRESSIONS,
     MATERIALS,
     SHAPES,
     STYLES,
-    Effect,
     Face,
     Scene,
 )
@@ -44,10 +43,7 @@ def alone(scene: Scene) -> tuple[int, ...]:
 
 def affected(scene: Scene, dice: Dice) -> Scene:
     """The scene in which its first actor undergoes an effect."""
-    start = dice.uniform(0.2, 0.45) * scene.duration_s
-    length = max(0.1, dice.uniform(0.3, 0.5) * scene.duration_s)
-    effect = Effect(kind=dice.one(EFFECTS), actor=0, start_s=start, duration_s=length)
-    return replace(scene, effects=(effect,))
+    return with_effect(scene, 0, dice)
 
 
 def editable(edit: GuidedEdit) -> Callable[[Scene], bool]:

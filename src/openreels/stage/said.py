@@ -13,6 +13,7 @@ from openreels.stage.scene import (
     Camera,
     Colour,
     Direction,
+    EffectKind,
     Expression,
     Material,
     Place,
@@ -55,6 +56,8 @@ class NamedThing:
     """Whether it speaks or sings."""
     voice: Voice | None = None
     """In which voice."""
+    effect: EffectKind | None = None
+    """What happens to it."""
     handle: str | None = None
     """Name of the reference that shows it, in the place of a noun."""
     like: str | None = None

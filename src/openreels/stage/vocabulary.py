@@ -226,6 +226,7 @@ def _tables() -> Iterator[tuple[Kind, str, lexicon.Words]]:
         ("style", lexicon_looks.STYLE_SENTENCES),
         ("expression", lexicon_looks.FACE_PHRASES),
         ("shot", lexicon_looks.OVERLAY_NOUNS),
+        ("effect", words_of.EFFECT_WORDS),
         ("plays", lexicon_sounds.PLAY_PHRASES),
         ("voice", lexicon_sounds.VOICE_PHRASES),
         ("ambience", lexicon_sounds.AMBIENCE_SENTENCES),
