@@ -16,7 +16,7 @@ named before, ``sound`` the sound of a material, ``moment`` when it sounds, ``sh
 something drawn over the picture, ``plays`` a bell or drum that a thing strikes, ``utters`` that it
 says or sings, ``music`` a mood and a timbre with a slash, ``word`` one that says nothing of
 the scene, ``effect`` what happens to a thing. The last ones are shown by the reference whose handle
-is in the phrase: motion, face, effect, place, style, first frame, storyboard, music and ambience."""
+is in the phrase: motion, face, effect, place, style, first frame, storyboard, music, ambience."""
 LOOSE: Mapping[tuple[Kind, str], str] = {
     ("word", ""): "would like|id like|in the background|as the background|on the floor"
     "|on the ground|as a|in the style of|in the style of a|the weather is",
