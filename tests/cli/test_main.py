@@ -65,6 +65,7 @@ def test_every_field_of_a_request_has_an_option(openreels):
         "voices": "voice",
         "audio_refs": "audio-ref",
         "kind": "output",
+        "step_cache": "cache",
     }
     for field in dataclasses.fields(GenerationRequest):
         option = names.get(field.name, field.name.replace("_", "-"))

@@ -42,3 +42,19 @@ def make_scene():
         return Scene(actors=actors, **(fields | changes))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def check_synonyms():
+    """A check that a table has every word, each with synonyms that belong to no other."""
+
+    def check(words, table, least=2):
+        assert set(table) == set(words)
+        common = [word for entry in table.values() for word in entry.common]
+        rare = [word for entry in table.values() for word in entry.rare]
+        assert len(set(common)) == len(common)
+        assert len(set(rare)) == len(rare)
+        assert not set(common) & set(rare)
+        assert all(len(entry.common) >= least and entry.rare for entry in table.values())
+
+    return check

@@ -20,24 +20,9 @@ from openreels.evaluation.changes import (
     overlap,
     trace_left,
 )
+from openreels.stage.edits import ACTOR_WORDS, SCENE_WORDS, with_actor, words_allowed
 from openreels.stage.render import render_masks, render_moments
-from openreels.stage.scene import (
-    CAMERAS,
-    COLOURS,
-    EFFECTS,
-    EXPRESSIONS,
-    MATERIALS,
-    OUTDOORS,
-    PLACES,
-    SHAPES,
-    SIZES,
-    STYLES,
-    TIMES_OF_DAY,
-    WEATHERS,
-    Actor,
-    Face,
-    Scene,
-)
+from openreels.stage.scene import EFFECTS, EXPRESSIONS, Face, Scene
 
 _MOMENTS = 9
 """Frames at which words are compared."""
@@ -45,16 +30,6 @@ _GONE = 0.5
 """A trace under this counts as a success."""
 _STANDS_OUT = 0.3
 """Pixels in [-1, 1] that differ by more than this are new."""
-_WHOLE: dict[str, tuple[str, tuple[str, ...]]] = {
-    "place": ("place", PLACES),
-    "weather": ("weather", WEATHERS),
-    "time of day": ("time_of_day", TIMES_OF_DAY),
-    "style": ("style", STYLES),
-    "camera": ("camera", CAMERAS),
-}
-_OF_ACTOR: dict[str, tuple[str, ...]] = {
-    "colour": COLOURS, "material": MATERIALS, "shape": SHAPES, "size": SIZES,
-}  # fmt: skip
 
 
 def edit_figures(case: Case, made: Made) -> dict[str, float]:
@@ -98,9 +73,9 @@ def _words(case: Case) -> dict[str, tuple[str, dict[str, Scene]]]:
     """What an edit says: for each word the true one, and a scene for every choice."""
     task, kind, target = case.task, _kind(case), case.task.target
     kind = {"background": "place", "inpaint background": "place"}.get(kind, kind)
-    if kind in _WHOLE:
+    if kind in SCENE_WORDS:
         return {kind: _whole(target, kind)}
-    if task.edit is not None and kind in _OF_ACTOR:
+    if task.edit is not None and kind in ACTOR_WORDS:
         return {kind: _of_actor(target, task.edit.number, kind)}
     if kind == "expression":
         number = task.edit.number if task.edit is not None else (task.actors or (0,))[0]
@@ -118,25 +93,21 @@ def _words(case: Case) -> dict[str, tuple[str, dict[str, Scene]]]:
 
 
 def _whole(target: Scene, kind: str) -> tuple[str, dict[str, Scene]]:
-    field, words = _WHOLE[kind]
-    if kind == "place" and target.weather != "clear":
-        words = OUTDOORS
+    field, words = SCENE_WORDS[kind]
+    words = words_allowed(target, kind, words)
     scenes = {word: replace(target, **{field: word}) for word in words}
     return getattr(target, field), scenes
-
-
-def _with(target: Scene, number: int, actor: Actor) -> Scene:
-    return replace(target, actors=(*target.actors[:number], actor, *target.actors[number + 1 :]))
 
 
 def _of_actor(target: Scene, number: int, kind: str) -> tuple[str, dict[str, Scene]]:
     actor = target.actors[number]
     moves = actor.moves_like or actor.material
     choices = {
-        word: _with(target, number, replace(actor, **{kind: word})) for word in _OF_ACTOR[kind]
+        word: with_actor(target, number, replace(actor, **{kind: word}))
+        for word in ACTOR_WORDS[kind]
     }
     if kind == "material" and actor.moves_like is not None:
-        choices = {w: _with(target, number, replace(s.actors[number], moves_like=moves))
+        choices = {w: with_actor(target, number, replace(s.actors[number], moves_like=moves))
                    for w, s in choices.items()}  # fmt: skip
     return getattr(actor, kind), choices
 
@@ -145,18 +116,18 @@ def _expressions(target: Scene, number: int) -> tuple[str, dict[str, Scene]]:
     actor = target.actors[number]
     face = actor.face or Face(expression="neutral")
     choices = {
-        word: _with(target, number, replace(actor, face=replace(face, expression=word)))
+        word: with_actor(target, number, replace(actor, face=replace(face, expression=word)))
         for word in EXPRESSIONS
     }
     return face.expression, choices
 
 
 def _effects(target: Scene) -> tuple[str, dict[str, Scene]]:
-    effect = target.effects[0]
+    effect, *others = target.effects
     choices: dict[str, Scene] = {
-        word: replace(target, effects=(replace(effect, kind=word),)) for word in EFFECTS
+        word: replace(target, effects=(replace(effect, kind=word), *others)) for word in EFFECTS
     }
-    return effect.kind, {"none": replace(target, effects=()), **choices}
+    return effect.kind, {"none": replace(target, effects=tuple(others)), **choices}
 
 
 def _read(case: Case, made: Made, scenes: dict[str, Scene]) -> str:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float, Float32, UInt8
+from torch import Tensor
 
 from openreels.core.arrays import Pixels, Waveform
 from openreels.core.errors import MediaError
@@ -179,8 +180,7 @@ def read_clip(
 
 def pixels_of(frames: UInt8[np.ndarray, "F H W 3"]) -> Pixels:
     """Bytes to network pixels: ``[1, 3, F, H, W]`` in [-1, 1]; -1 is black."""
-    pixels = torch.from_numpy(np.array(frames)).float()
-    return rearrange(pixels, "F H W c -> 1 c F H W") / 127.5 - 1.0
+    return from_bytes(rearrange(torch.from_numpy(np.array(frames)), "F H W c -> 1 c F H W"))
 
 
 def frames_of(pixels: Pixels) -> UInt8[np.ndarray, "F H W 3"]:
@@ -191,8 +191,17 @@ def frames_of(pixels: Pixels) -> UInt8[np.ndarray, "F H W 3"]:
     """
     if pixels.shape[0] != 1:
         raise ValueError(f"one sample is needed, got {pixels.shape[0]}; pass them one by one")
-    scaled = ((pixels.detach().float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return rearrange(scaled, "1 c F H W -> F H W c").contiguous().cpu().numpy()
+    return rearrange(to_bytes(pixels), "1 c F H W -> F H W c").contiguous().cpu().numpy()
+
+
+def to_bytes(pixels: Float[Tensor, "*size"]) -> UInt8[Tensor, "*size"]:
+    """Pixels in [-1, 1] to the nearest step of eight bits; what lies outside is cut."""
+    return ((pixels.detach().float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def from_bytes(values: UInt8[Tensor, "*size"]) -> Float[Tensor, "*size"]:
+    """Steps of eight bits to pixels in [-1, 1]; ``to_bytes`` gives them back."""
+    return values.float() / 127.5 - 1.0
 
 
 def waveform_of(clip: Clip, num_samples: int) -> Waveform:

@@ -43,8 +43,22 @@ GLOBAL_EDITS: frozenset[EditKind] = frozenset({
     "place", "weather", "time of day", "style", "camera",
 })  # fmt: skip
 """Edits that change the whole picture."""
+SCENE_WORDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "place": ("place", PLACES),
+    "weather": ("weather", WEATHERS),
+    "time of day": ("time_of_day", TIMES_OF_DAY),
+    "style": ("style", STYLES),
+    "camera": ("camera", CAMERAS),
+}
+"""Field of a scene and its words, for each of ``GLOBAL_EDITS``."""
+ACTOR_WORDS: dict[str, tuple[str, ...]] = {
+    "colour": COLOURS, "material": MATERIALS, "shape": SHAPES, "size": SIZES,
+}  # fmt: skip
+"""Words of an actor's looks; each is the name of its field, too."""
+_TOLD_BY = frozenset({"colour", "shape"})
+"""What tells actors apart, so that no two of a scene have the same."""
 _MOST_ACTORS = 3
-_SEEN = 1.5 / 127.5
+SEEN = 1.5 / 127.5
 """Pixels in [-1, 1] that differ by more than this differ by two steps of eight bits."""
 
 
@@ -74,7 +88,8 @@ def _lanes(scene: Scene) -> list[int]:
     return [lane_of(scene, index) for index in range(len(scene.actors))]
 
 
-def _with_actor(scene: Scene, index: int, actor: Actor) -> Scene:
+def with_actor(scene: Scene, index: int, actor: Actor) -> Scene:
+    """The scene with another actor in the place of one."""
     return replace(scene, actors=(*scene.actors[:index], actor, *scene.actors[index + 1 :]))
 
 
@@ -116,7 +131,7 @@ def _resizable(scene: Scene) -> list[tuple[int, Scene]]:
     for index in _free(scene):
         for size in SIZES:
             actor = replace(scene.actors[index], size=size)
-            target = _with_actor(scene, index, actor)
+            target = with_actor(scene, index, actor)
             if size != scene.actors[index].size and _lanes(target) == _lanes(scene):
                 found.append((index, target))
     return found
@@ -195,16 +210,14 @@ def _whole(scene: Scene, dice: _Dice, kind: EditKind) -> Scene:
 
 
 def _seen(scene: Scene, dice: _Dice, kind: EditKind) -> Scene:
-    if kind == "place":
-        places = OUTDOORS if scene.weather != "clear" else PLACES
-        return replace(scene, place=dice.other(places, scene.place))
-    if kind == "weather":
-        return replace(scene, weather=dice.other(WEATHERS, scene.weather))
-    if kind == "time of day":
-        return replace(scene, time_of_day=dice.other(TIMES_OF_DAY, scene.time_of_day))
-    if kind == "style":
-        return replace(scene, style=dice.other(STYLES, scene.style))
-    return replace(scene, camera=dice.other(CAMERAS, scene.camera))
+    field, words = SCENE_WORDS[kind]
+    allowed = words_allowed(scene, kind, words)
+    return replace(scene, **{field: dice.other(allowed, getattr(scene, field))})
+
+
+def words_allowed(scene: Scene, kind: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words that an edit of a kind may choose from: where it rains or snows, it is outdoors."""
+    return OUTDOORS if kind == "place" and scene.weather != "clear" else words
 
 
 def _repainted(scene: Scene, dice: _Dice, kind: EditKind) -> tuple[int, Scene]:
@@ -213,18 +226,13 @@ def _repainted(scene: Scene, dice: _Dice, kind: EditKind) -> tuple[int, Scene]:
     pools = {"colour": tuple(range(len(scene.actors))), "expression": faces}
     index = dice.one(pools.get(kind) or tuple(_free(scene)))
     actor = scene.actors[index]
-    if kind == "colour":
-        colour = dice.other(COLOURS, *(other.colour for other in scene.actors))
-        return index, _with_actor(scene, index, replace(actor, colour=colour))
-    if kind == "material":
-        material = dice.other(MATERIALS, actor.material)
-        return index, _with_actor(scene, index, replace(actor, material=material))
-    if kind == "shape":
-        shape = dice.other(SHAPES, *(other.shape for other in scene.actors))
-        return index, _with_actor(scene, index, replace(actor, shape=shape))
+    if kind in ACTOR_WORDS:
+        taken = scene.actors if kind in _TOLD_BY else (actor,)
+        word = dice.other(ACTOR_WORDS[kind], *(getattr(one, kind) for one in taken))
+        return index, with_actor(scene, index, replace(actor, **{kind: word}))
     old = actor.face or Face(expression="neutral")
     face = replace(old, expression=dice.other(EXPRESSIONS, old.expression))
-    return index, _with_actor(scene, index, replace(actor, face=face))
+    return index, with_actor(scene, index, replace(actor, face=face))
 
 
 def _removed(scene: Scene, dice: _Dice) -> tuple[int, Scene]:
@@ -276,7 +284,7 @@ def change_mask(
         size = (shape.num_frames, shape.height, shape.width)
         return torch.ones(size, dtype=torch.bool, device=device)
     before, after = render_video([edit.source, edit.target], shape, device)
-    changed = (before - after).abs().amax(0) > _SEEN
+    changed = (before - after).abs().amax(0) > SEEN
     if edit.kind == "overlay":
         return changed | render_overlay_masks([edit.source], shape, device)[0, edit.number]
     if edit.kind != "add":

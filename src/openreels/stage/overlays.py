@@ -122,6 +122,28 @@ def axes(shape: ClipShape, device: str | torch.device = "cpu") -> tuple[Tensor, 
     return (columns + 0.5 - shape.width / 2) * pixel, (shape.height / 2 - rows - 0.5) * pixel
 
 
+def no_masks(
+    counts: Sequence[int], shape: ClipShape, device: str | torch.device = "cpu"
+) -> Bool[Tensor, "b n F H W"]:
+    """Masks in which nothing is, for as many things as the fullest scene has.
+
+    Args:
+        counts: Things in each scene.
+        shape: Size of every clip.
+        device: Where they lie.
+
+    Returns:
+        False everywhere.
+
+    Raises:
+        ValueError: If there is no scene.
+    """
+    if not counts:
+        raise ValueError("scenes must hold at least one scene, got none")
+    size = (len(counts), max(counts), shape.num_frames, shape.height, shape.width)
+    return torch.zeros(size, dtype=torch.bool, device=device)
+
+
 def render_overlay_masks(
     scenes: Sequence[Scene], shape: ClipShape, device: str | torch.device = "cpu"
 ) -> Bool[Tensor, "b o F H W"]:
@@ -139,11 +161,7 @@ def render_overlay_masks(
     Raises:
         ValueError: If there is no scene.
     """
-    if not scenes:
-        raise ValueError("scenes must hold at least one scene, got none")
-    most = max(len(scene.overlays) for scene in scenes)
-    size = (len(scenes), most, shape.num_frames, shape.height, shape.width)
-    masks = torch.zeros(size, dtype=torch.bool, device=device)
+    masks = no_masks([len(scene.overlays) for scene in scenes], shape, device)
     x, y = axes(shape, device)
     for mask, scene in zip(masks, scenes, strict=True):
         for found, overlay in zip(mask, scene.overlays, strict=False):

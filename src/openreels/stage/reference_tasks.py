@@ -23,6 +23,7 @@ from openreels.stage.captions_references import caption_with
 from openreels.stage.edits import (
     EDITS,
     GLOBAL_EDITS,
+    SEEN,
     Edit,
     EditKind,
     change_mask,
@@ -47,8 +48,6 @@ from openreels.stage.render import render_masks, render_video
 from openreels.stage.scene import Scene
 from openreels.stage.world import WorldSettings, sample_scene
 
-_SEEN = 1.5 / 127.5
-"""Pixels in [-1, 1] that differ by more than this differ by two steps of eight bits."""
 _TRIES = 400
 _ANY_WORLD = WorldSettings()
 
@@ -131,7 +130,7 @@ def change_of(
     if task.source is None or task.change == "all":
         return torch.ones(size, dtype=torch.bool, device=device)
     before, after = render_video([task.source, task.target], shape, device)
-    changed = (before - after).abs().amax(0) > _SEEN
+    changed = (before - after).abs().amax(0) > SEEN
     masks = render_masks([task.source, task.target], shape, device)
     if task.change == "place":
         return changed | ~masks.any(dim=1)[0]

@@ -21,7 +21,7 @@ from openreels.stage.effects import Part, altered, effect_of, parts, room, shine
 from openreels.stage.faces import draw_face, mouth
 from openreels.stage.frames import Frames, air_of, frames_of
 from openreels.stage.geometry import lane_of, radius
-from openreels.stage.overlays import draw_overlays, spread
+from openreels.stage.overlays import draw_overlays, no_masks, spread
 from openreels.stage.paint import mix, step
 from openreels.stage.physics import Pose, pose
 from openreels.stage.scene import Scene
@@ -271,11 +271,7 @@ def render_masks(
     Raises:
         ValueError: If there is no scene.
     """
-    if not scenes:
-        raise ValueError("scenes must hold at least one scene, got none")
-    most = max(len(scene.actors) for scene in scenes)
-    size = (len(scenes), most, shape.num_frames, shape.height, shape.width)
-    masks = torch.zeros(size, dtype=torch.bool, device=device)
+    masks = no_masks([len(scene.actors) for scene in scenes], shape, device)
     for mask, scene in zip(masks, scenes, strict=True):
         _mask(mask, frames_of(scene, shape, device))
     return masks

@@ -24,6 +24,7 @@ from openreels.core.config import from_dict, to_dict
 from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
 from openreels.core.shapes import BASE_FPS, TEMPORAL_STRIDE
+from openreels.media.clip import from_bytes, to_bytes
 from openreels.models.video_vae.model import VideoVAE
 from openreels.stage.render import render_video
 from openreels.stage.sample import settings_for
@@ -93,7 +94,7 @@ def damaged(low: Pixels, damage: Damage, codec: VideoVAE, source: torch.Generato
         low = _blurred(low, max(0.2, strength * BLUR_PX))
         share = float(torch.rand((), generator=source))
         low = low + share * GRAIN * torch.randn(low.shape, generator=source)
-    return ((low.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    return from_bytes(to_bytes(low))
 
 
 def _blurred(pixels: Pixels, sigma: float) -> Pixels:

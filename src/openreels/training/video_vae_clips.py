@@ -19,6 +19,7 @@ from torch.nn.functional import interpolate
 from openreels.core.arrays import Pixels
 from openreels.core.seeding import generator
 from openreels.core.shapes import ASPECT_RATIOS, ClipShape
+from openreels.media.clip import from_bytes, to_bytes
 from openreels.stage.render import render_video
 from openreels.stage.world import WorldSettings, sample_scene
 
@@ -97,17 +98,13 @@ class ClipPools:
         missing = [number for number in held if number not in pool]
         if missing:
             clips = bucket.render(missing, bucket.shape)
-            pool.update(zip(missing, _to_bytes(clips), strict=True))
+            pool.update(zip(missing, to_bytes(clips), strict=True))
         draw = generator(self.seed, "draw", step)
         chosen = torch.randperm(len(held), generator=draw)[: bucket.batch_size].tolist()
         clips = [_crop(pool[held[number]], bucket, draw) for number in chosen]
         flipped = torch.rand(len(clips), generator=draw) < 0.5
         clips = [clip.flip(-1) if flip else clip for clip, flip in zip(clips, flipped, strict=True)]
-        return torch.stack(clips).float() / 127.5 - 1
-
-
-def _to_bytes(clips: Pixels) -> UInt8[Tensor, "b 3 F H W"]:
-    return ((clips.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        return from_bytes(torch.stack(clips))
 
 
 def _crop(clip: Tensor, bucket: Bucket, draw: torch.Generator) -> Tensor:
