@@ -55,6 +55,10 @@ def test_starting_anew_and_starting_from_weights(run_config, tmp_path):
     expected = load_network(export).state_dict()
     for name, value in state.network.state_dict().items():
         assert torch.equal(value, expected[name])
+    later = replace(run_config.model, truth_block=1, audio_truth_block=2)
+    state = build_state(replace(one, init="test/mmdit.safetensors", model=later), tmp_path)
+    assert state.network.config.audio_truth_block == 2
+    assert torch.equal(state.network.audio.head.out.weight, expected["audio.head.out.weight"])
     model = replace(run_config.model, mlp_width=128)
     with pytest.raises(CheckpointError, match="init must have the config of the run"):
         build_state(replace(one, init=str(export), model=model), tmp_path)

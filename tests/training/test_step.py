@@ -8,6 +8,7 @@ from openreels.core.modality import BranchInput
 from openreels.models.mmdit.model import MMDiT
 from openreels.training.batch import TrainingBatch
 from openreels.training.step import training_step
+from openreels.training.truth import NUM_CELL_TRUTHS, NUM_LOOKS
 
 
 def make(model_config, *, video=True, audio=True):
@@ -74,6 +75,25 @@ def test_what_tokens_tell_is_weighed_beside_the_velocity_and_can_be_learned(mode
         loss.total.backward()
         optimizer.step()
     assert loss.truths.video + loss.truths.audio < 0.3 * told
+
+
+def test_contacts_and_onsets_weigh_what_they_are_told_to(model_config):
+    torch.manual_seed(0)
+    cells = 4 * NUM_CELL_TRUTHS
+    config = replace(model_config, truth_block=1, video_truths=cells, audio_truths=4)
+    network = MMDiT(config)
+    plain = make(model_config)
+    told = Joint(torch.rand(*plain.truths.video.shape[:2], cells), plain.truths.audio)
+    batch = replace(plain, truths=told)
+    one, five = (training_step(network, batch, contact_weight=w).truths for w in (1.0, 5.0))
+    torch.testing.assert_close(five.audio, 5 * one.audio)
+    logits = network.with_truths(batch.inputs, batch.context, batch.context_mask, batch.sigma)[1]
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits.video, told.video, reduction="none"
+    )
+    weights = torch.ones(NUM_CELL_TRUTHS)
+    weights[NUM_LOOKS:] = 5.0
+    torch.testing.assert_close(five.video, (entropy * weights.repeat(4)).mean())
 
 
 def _beside(batch, count=5, references=0):

@@ -268,6 +268,9 @@ class TrainConfig:
     bf16 where the processor has instructions for it, which is about twice as fast."""
     truth_weight: float = 1.0
     """Weight of what the tokens tell of the truth (``MMDiTConfig.truth_block``) beside eq. 6."""
+    contact_weight: float = 1.0
+    """Weight of contacts and onsets among those truths: they are rare, and picture and sound meet
+    in nothing else."""
     keyframe_weight: float = 1.0
     """Weight of the error at keyframes (``TaskConfig.keyframes``) beside eq. 6, >= 0. Their mean is
     a term of its own: they are many more tokens than the clip, and would outvote it. Not given by

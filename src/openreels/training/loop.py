@@ -125,13 +125,15 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
     if config.init is not None:
         start = load_network(out / weights_path("mmdit", config.init), kind=MMDiT)
         model = config.model
-        grown = replace(start.config, num_tags=model.num_tags, keyframes=model.keyframes)
+        # What costs no parameters may change: when the tokens tell what is true, and keyframes.
+        same = ("num_tags", "keyframes", "truth_block", "audio_truth_block")
+        grown = replace(start.config, **{name: getattr(model, name) for name in same})
         if config.refiner is not None:
             start_from(network, start)
         elif grown != model or start.config.num_tags not in {0, model.num_tags}:
             raise CheckpointError(
-                f"init must have the config of the run, but for keyframes, and num_tags where it "
-                f"has none, got {start.config} in {config.init}; set the run's model to it"
+                f"init must have the config of the run, but for keyframes, when truths are told, and "
+                f"num_tags where it has none, got {start.config} in {config.init}; set the run's model to it"
             )
         else:
             # Names of references are new to weights without them: they keep their initial values.
@@ -328,6 +330,7 @@ class _Run:
             batch,
             bf16=self.bf16,
             truth_weight=self.config.truth_weight,
+            contact_weight=self.config.contact_weight,
             keyframe_weight=self.config.keyframe_weight,
             sparsity=self.sparsity,
         )

@@ -12,6 +12,7 @@ from openreels.core.joint import Joint
 from openreels.diffusion.loss import total_loss, velocity_errors
 from openreels.models.mmdit.model import MMDiT
 from openreels.training.batch import TrainingBatch
+from openreels.training.truth import NUM_CELL_TRUTHS, NUM_LOOKS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,7 @@ def training_step(
     *,
     bf16: bool = False,
     truth_weight: float = 0.0,
+    contact_weight: float = 1.0,
     keyframe_weight: float = 1.0,
     sparsity: float | None = None,
 ) -> StepLoss:
@@ -50,6 +52,7 @@ def training_step(
         batch: Noisy tokens, targets, prompts, noise levels.
         bf16: Whether matrix products take bfloat16 factors; sums, norms and the error are fp32.
         truth_weight: Weight of what the tokens tell of the truth, in each branch. Ours.
+        contact_weight: Weight of contacts and onsets among those truths. Ours.
         keyframe_weight: Weight of the mean error of the keyframes. Ours.
         sparsity: Share of cubes that video attention leaves out; None is the network's own.
 
@@ -68,7 +71,8 @@ def training_step(
     parts = velocity_errors(velocity, batch.targets, counted=batch.counted)
     keyframes = velocity_errors(Joint(beside, None), Joint(batch.keyframe_targets, None)).video
     truths = Joint(
-        _entropy(told.video, batch.truths.video), _entropy(told.audio, batch.truths.audio)
+        _entropy(told.video, batch.truths.video, contact_weight, num_looks=NUM_LOOKS),
+        _entropy(told.audio, batch.truths.audio, contact_weight, num_looks=0),
     )
     total = total_loss(parts)
     if keyframes is not None:
@@ -102,7 +106,21 @@ def _keyframes_alone(tokens: Tensor | None, batch: TrainingBatch, start: int) ->
     return tokens[:, start + batch.targets.video.shape[1] :]
 
 
-def _entropy(logits: Tensor | None, truth: Tensor | None) -> Float[Tensor, ""] | None:
+def _entropy(
+    logits: Tensor | None, truth: Tensor | None, contact_weight: float, *, num_looks: int
+) -> Float[Tensor, ""] | None:
+    """Mean cross-entropy; what follows the looks of a cell says when something is touched."""
     if logits is None or truth is None:
         return None
-    return binary_cross_entropy_with_logits(logits.float(), truth)
+    entropy = binary_cross_entropy_with_logits(logits.float(), truth, reduction="none")
+    if contact_weight == 1:
+        return entropy.mean()
+    return entropy.mean() + (contact_weight - 1) * _contacts(entropy, num_looks)
+
+
+def _contacts(entropy: Float[Tensor, "b n k"], num_looks: int) -> Float[Tensor, ""]:
+    """The share of contacts in the mean."""
+    if not num_looks:
+        return entropy.mean()
+    by_cell = entropy.unflatten(-1, (-1, NUM_CELL_TRUTHS))
+    return by_cell[..., num_looks:].sum() / entropy.numel()

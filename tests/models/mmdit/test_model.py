@@ -301,3 +301,20 @@ def test_telling_the_truth_changes_no_velocity_and_hears_the_other_branch():
     assert not torch.allclose(network.with_truths(other, context, mask, SIGMA)[1].audio, told.audio)
     silent = network.with_truths(Joint(inputs.video, None), context, mask, SIGMA)[1]
     assert silent.audio is None
+
+
+def test_each_branch_tells_after_blocks_of_its_own():
+    torch.manual_seed(0)
+    network = _network(truth_block=1, video_truths=6, audio_truths=3)
+    inputs = _inputs()
+    told = {}
+    for blocks in ((1, None), (2, None), (1, 2), (2, 1)):
+        change = {"truth_block": blocks[0], "audio_truth_block": blocks[1]}
+        other = _network(video_truths=6, audio_truths=3, **change)
+        other.load_state_dict(network.state_dict())
+        told[blocks] = other.with_truths(*inputs, SIGMA)[1]
+    assert not torch.allclose(told[1, None].video, told[2, None].video)
+    assert not torch.allclose(told[1, None].audio, told[2, None].audio)
+    for video, audio in ((1, 2), (2, 1)):
+        assert torch.equal(told[video, audio].video, told[video, None].video)
+        assert torch.equal(told[video, audio].audio, told[audio, None].audio)

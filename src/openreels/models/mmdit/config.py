@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import Literal
 
+from openreels.core.joint import Joint
 from openreels.nn.modulation import ModulationKind
 
 
@@ -52,6 +53,9 @@ class MMDiTConfig:
     truth_block: int = 0
     """Blocks after which the tokens tell what is true of them, for training alone; with widths of 0
     they tell nothing. Ours."""
+    audio_truth_block: int | None = None
+    """The same for audio tokens, which can only tell what they had time to read; None is
+    ``truth_block``."""
     video_truths: int = 0
     """Numbers that a video token tells."""
     audio_truths: int = 0
@@ -105,10 +109,10 @@ class MMDiTConfig:
             raise ValueError(
                 f"audio_time_factor must be positive, got {self.audio_time_factor}; 1 is one clock"
             )
-        if not 0 <= self.truth_block <= self.depth:
-            raise ValueError(
-                f"truth_block must lie in [0, {self.depth}], the blocks, got {self.truth_block}"
-            )
+        for name in ("truth_block", "audio_truth_block"):
+            block = getattr(self, name)
+            if block is not None and not 0 <= block <= self.depth:
+                raise ValueError(f"{name} must lie in [0, {self.depth}], the blocks, got {block}")
         if self.audio_channels < 0 or (self.audio_channels == 0 and self.audio_truths):
             raise ValueError(
                 "audio_channels must not be negative, and without any there are no audio_truths, "
@@ -129,6 +133,12 @@ class MMDiTConfig:
     def head_width(self) -> int:
         """Channels of a head."""
         return self.width // self.num_heads
+
+    @property
+    def truth_blocks(self) -> Joint[int]:
+        """Blocks after which each branch tells what is true of its tokens."""
+        heard = self.audio_truth_block
+        return Joint(self.truth_block, self.truth_block if heard is None else heard)
 
     @property
     def patch(self) -> int:

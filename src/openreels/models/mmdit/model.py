@@ -179,8 +179,7 @@ class MMDiT(nn.Module):
         seen, heard = around.video, around.audio
         told: Joint[Tensor | None] = Joint(None, None)
         for index in range(self.config.depth):
-            if index == self.config.truth_block:
-                told = self._tell(video, audio)
+            told = self._tell(index, told, Joint(video, audio))
             see = self.video.block(index)
             hear = see if self.audio is None else self.audio.block(index)
             if video is not None and seen is not None:
@@ -201,16 +200,19 @@ class MMDiT(nn.Module):
             if audio is not None:
                 ada, text_ada = modulations.audio[index]
                 audio = hear.think(audio, ada=ada, text_ada=text_ada)
+        states = Joint(video, audio)
+        return states, self._tell(self.config.depth, told, states)
 
-        if self.config.truth_block == self.config.depth:
-            told = self._tell(video, audio)
-        return Joint(video, audio), told
-
-    def _tell(self, video: Hidden | None, audio: Hidden | None) -> Joint[Tensor | None]:
-        return Joint(
-            None if video is None else self.video.tell(video.tokens),
-            None if audio is None or self.audio is None else self.audio.tell(audio.tokens),
-        )
+    def _tell(
+        self, index: int, told: Joint[Tensor | None], states: Joint[Hidden | None]
+    ) -> Joint[Tensor | None]:
+        """What the tokens have told so far, before the block of that index."""
+        blocks, video, audio = self.config.truth_blocks, told.video, told.audio
+        if states.video is not None and index == blocks.video:
+            video = self.video.tell(states.video.tokens)
+        if states.audio is not None and self.audio is not None and index == blocks.audio:
+            audio = self.audio.tell(states.audio.tokens)
+        return Joint(video, audio)
 
     def _with_skip(
         self,
