@@ -36,7 +36,8 @@ def _inputs(config, lengths, rows=1):
         if not count:
             return None
         positions = torch.rand(rows, count, axes)
-        return BranchInput(tokens=torch.randn(rows, count, channels), positions=positions)
+        tokens = torch.randn(rows, count, channels)
+        return BranchInput(tokens=tokens, positions=positions, grid=(1, count, 1))
 
     return (
         Joint(
@@ -65,6 +66,7 @@ CONFIGS = {
     "tiny": tiny(),
     "single": replace(tiny(), num_dual=0, num_single=2),
     "dual, linear": replace(tiny(), num_dual=2, modulation="linear", mlp_width=40),
+    "near": replace(tiny(), near_width=6, near_depth=2, video_truths=5),
     "truths": replace(tiny(), truth_block=1, video_truths=6, audio_truths=3, skip=True),
 }
 LENGTHS = [
@@ -88,7 +90,7 @@ def test_operations_are_those_of_the_network_exactly(name, lengths):
     # The layer of a head that modulates has the name of the layers that modulate blocks.
     names = ("modulation", "text_modulation", "sigma_embedding", "context_pool")
     assert flops.modulation == sum(counted[name] for name in names)
-    ends = ("token_in", "context_in", "truth")
+    ends = ("token_in", "context_in", "truth", "first", "0", "grid_out")
     outs = counted["head"] - 4 * config.width**2 * sum(map(bool, (lengths.video, lengths.audio)))
     assert flops.ends == sum(counted[name] for name in ends) + outs
     assert flops.self_projections + flops.self_products == total - sum(

@@ -7,7 +7,7 @@ from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.models.mmdit.model import MMDiT
 from openreels.training.batch import TrainingBatch
-from openreels.training.step import training_step
+from openreels.training.step import Objective, training_step
 from openreels.training.truth import NUM_CELL_TRUTHS, NUM_LOOKS
 
 
@@ -61,17 +61,19 @@ def test_an_absent_branch_adds_nothing_and_learns_nothing(model_config, absent):
 
 def test_what_tokens_tell_is_weighed_beside_the_velocity_and_can_be_learned(model_config):
     batch = make(model_config)
-    silent = training_step(MMDiT(model_config), batch, truth_weight=1.0)
+    silent = training_step(MMDiT(model_config), batch, Objective(truth_weight=1.0))
     assert silent.truths == Joint(None, None)
     torch.manual_seed(0)
     network = MMDiT(replace(model_config, truth_block=1, video_truths=4, audio_truths=4))
-    losses = [training_step(network, batch, truth_weight=weight) for weight in (0.0, 0.5)]
+    losses = [
+        training_step(network, batch, Objective(truth_weight=weight)) for weight in (0.0, 0.5)
+    ]
     told = losses[0].truths.video + losses[0].truths.audio
     torch.testing.assert_close(losses[1].total - losses[0].total, 0.5 * told)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     for _ in range(60):
         optimizer.zero_grad()
-        loss = training_step(network, batch, truth_weight=1.0)
+        loss = training_step(network, batch, Objective(truth_weight=1.0))
         loss.total.backward()
         optimizer.step()
     assert loss.truths.video + loss.truths.audio < 0.3 * told
@@ -85,7 +87,9 @@ def test_contacts_and_onsets_weigh_what_they_are_told_to(model_config):
     plain = make(model_config)
     told = Joint(torch.rand(*plain.truths.video.shape[:2], cells), plain.truths.audio)
     batch = replace(plain, truths=told)
-    one, five = (training_step(network, batch, contact_weight=w).truths for w in (1.0, 5.0))
+    one, five = (
+        training_step(network, batch, Objective(contact_weight=w)).truths for w in (1.0, 5.0)
+    )
     torch.testing.assert_close(five.audio, 5 * one.audio)
     logits = network.with_truths(batch.inputs, batch.context, batch.context_mask, batch.sigma)[1]
     entropy = torch.nn.functional.binary_cross_entropy_with_logits(
@@ -115,7 +119,8 @@ def test_the_error_at_keyframes_is_a_term_of_its_own(model_config):
     plain = make(model_config)
     batch = _beside(plain)
     losses = [
-        training_step(MMDiT(model_config), batch, keyframe_weight=weight) for weight in (0.0, 2.0)
+        training_step(MMDiT(model_config), batch, Objective(keyframe_weight=weight))
+        for weight in (0.0, 2.0)
     ]
     power = batch.keyframe_targets.square().mean((1, 2))
     torch.testing.assert_close(losses[1].keyframes, power)

@@ -13,6 +13,7 @@ from openreels.models.mmdit.block import NUM_SUBLAYERS, NUM_TEXT_SUBLAYERS
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.cubes import CUBE_TOKENS, SparsePattern
 from openreels.nn.embedding import NUM_SINUSOIDS
+from openreels.nn.grid_conv import NEAR_TAPS
 
 BYTES = {"bf16": 2, "fp32": 4}
 """Bytes of a number, by the name of its precision."""
@@ -47,7 +48,7 @@ class Flops:
     modulation: int
     """Noise level and mean prompt to shifts, scales and gates."""
     ends: int
-    """Tokens and prompt into the width of the branch, and out of it."""
+    """Tokens and prompt into the width of the branch, what is near them, and out of it."""
 
     @property
     def total(self) -> int:
@@ -119,6 +120,7 @@ def _branch_flops(
     if sparse is not None:
         products = sparse_flops(sparse, width=width, others=joint - sparse.num_tokens)
         gates = sparse.num_tokens * square
+    near, near_rows = (0, 0) if audio else _near_flops(config)
     partner = 2 * (own + other) * square + 4 * own * other * width if other else 0
     return Flops(
         self_products=depth * products,
@@ -128,9 +130,21 @@ def _branch_flops(
         * (2 * joint * square + 4 * own * text * width),
         partner_attention=depth * partner,
         mlp=depth * 4 * joint * width * config.mlp_width,
-        modulation=(rows + text_rows + 2) * square,
-        ends=2 * own * width * ends + 2 * text * width * config.context_width,
+        modulation=(rows + text_rows + 2) * square + near_rows,
+        ends=2 * own * width * ends + 2 * text * width * config.context_width + own * near,
     )
+
+
+def _near_flops(config: MMDiTConfig) -> tuple[int, int]:
+    """Operations of the convolutions of what is near: a video token, and a sample.
+
+    All video tokens are taken to stand on the grid; references and keyframes do not.
+    """
+    hidden, depth = config.near_width, config.near_depth
+    if not hidden:
+        return 0, 0
+    convolutions = NEAR_TAPS * (config.video_in * hidden + (depth - 1) * hidden**2)
+    return 2 * (convolutions + hidden * config.width), 2 * config.width * 2 * hidden * depth
 
 
 def _modulation_rows(config: MMDiTConfig) -> tuple[int, int]:
@@ -186,10 +200,20 @@ def num_parameters(config: MMDiTConfig, branches: Joint[bool] | None = None) -> 
         outs = config.video_out + config.video_truths
         total += _branch_parameters(config, config.video_in, outs, together=together)
         total += config.coarse_gate * config.depth * (width + 1) * width
+        total += _near_parameters(config)
     if there.audio:
         outs = config.audio_channels + config.audio_truths
         total += _branch_parameters(config, config.audio_channels, outs, together=together)
     return total
+
+
+def _near_parameters(config: MMDiTConfig) -> int:
+    hidden, depth = config.near_width, config.near_depth
+    if not hidden:
+        return 0
+    convolutions = NEAR_TAPS * (config.video_in * hidden + (depth - 1) * hidden**2) + depth * hidden
+    modulation = (config.width + 1) * 2 * hidden * depth
+    return convolutions + modulation + (hidden + 1) * (config.width + config.video_truths)
 
 
 def _branch_parameters(config: MMDiTConfig, num_in: int, num_out: int, *, together: bool) -> int:

@@ -32,7 +32,7 @@ from openreels.training.networks import fingerprints, load_frozen, weights_path
 from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from openreels.training.refiner_batch import RefinerBatchMaker
 from openreels.training.refiner_data import PairsDataset
-from openreels.training.step import training_step
+from openreels.training.step import Objective, training_step
 from openreels.weights.checkpoint import load_network, save_network
 
 STATE_FILE = "state.safetensors"
@@ -127,13 +127,15 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         model = config.model
         # What costs no parameters may change: when the tokens tell what is true, and keyframes.
         same = ("num_tags", "keyframes", "truth_block", "audio_truth_block")
+        same += () if start.config.near_width else ("near_width",)
         grown = replace(start.config, **{name: getattr(model, name) for name in same})
         if config.refiner is not None:
             start_from(network, start)
         elif grown != model or start.config.num_tags not in {0, model.num_tags}:
             raise CheckpointError(
-                f"init must have the config of the run, but for keyframes, when truths are told, and "
-                f"num_tags where it has none, got {start.config} in {config.init}; set the run's model to it"
+                f"init must have the config of the run, but for keyframes, when truths are "
+                f"told, and num_tags and near_width where it has none, got {start.config} in "
+                f"{config.init}; set the run's model to it"
             )
         else:
             # Names of references are new to weights without them: they keep their initial values.
@@ -146,6 +148,10 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
             )
         network.audio.load_state_dict(heard.audio.state_dict())
     network.train()
+    part = {"all": network, "near": network.video.near, "audio": network.audio}[config.trained]
+    if part is not None:
+        network.requires_grad_(False)
+        part.requires_grad_(True)
     return TrainState(
         network=network,
         optimizer=make_optimizer(network, config.optim, bf16=takes_bf16(config.products)),
@@ -237,6 +243,12 @@ class _Run:
                 config=config, refiner=config.refiner, encode_text=prompts.encode_text
             )
         self.bf16 = takes_bf16(config.products)
+        self.objective = Objective(
+            truth_weight=config.truth_weight,
+            contact_weight=config.contact_weight,
+            keyframe_weight=config.keyframe_weight,
+            trained=config.trained,
+        )
         self.distiller = None
         if config.distill is not None:
             self.distiller = load_distiller(
@@ -328,10 +340,8 @@ class _Run:
         loss = training_step(
             state.network,
             batch,
+            self.objective,
             bf16=self.bf16,
-            truth_weight=self.config.truth_weight,
-            contact_weight=self.config.contact_weight,
-            keyframe_weight=self.config.keyframe_weight,
             sparsity=self.sparsity,
         )
         loss.total.backward()

@@ -84,15 +84,21 @@ def make_optimizer(
 
 
 def is_hidden(name: str, parameter: Tensor) -> bool:
-    """Whether a parameter is the weight of a linear layer inside a block, and no modulation."""
+    """Whether a parameter is the weight of a linear layer inside a block, and no modulation.
+
+    Convolutions of what is near count too, but for the first, which sees the tokens themselves.
+    """
     parts = name.split(".")
-    inside = "blocks" in parts and not any("modulation" in part for part in parts)
-    return inside and parts[-1] == "weight" and parameter.ndim == 2
+    if parts[-1] != "weight" or any("modulation" in part for part in parts):
+        return False
+    if "near" in parts:
+        return "later" in parts
+    return "blocks" in parts and parameter.ndim == 2
 
 
 def num_pieces(name: str, parameter: Tensor) -> int:
     """Square matrices in a hidden weight: 3 in a ``qkv`` of (3w, w), 2 in a ``kv`` of (2w, w)."""
-    rows, columns = parameter.shape
+    rows, columns = len(parameter), parameter[0].numel()
     is_stacked = name.split(".")[-2] in STACKED and rows % columns == 0
     return rows // columns if is_stacked else 1
 

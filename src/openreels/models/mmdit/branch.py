@@ -1,13 +1,16 @@
 """One branch of the twin MMDiT: what stands around its blocks, and the blocks."""
 
+import math
 from typing import cast
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from openreels.core.arrays import Context
+from openreels.core.modality import BranchInput
 from openreels.models.mmdit.block import NUM_SUBLAYERS, NUM_TEXT_SUBLAYERS, Block, Hidden
 from openreels.models.mmdit.config import MMDiTConfig
+from openreels.nn.grid_conv import GridConv
 from openreels.nn.modulation import AdaLN, Modulation, modulate
 from openreels.nn.norm import layer_norm
 
@@ -39,10 +42,12 @@ class Branch(nn.Module):
         num_out: int,
         num_truths: int,
         gated: bool = False,
+        near: GridConv | None = None,
     ) -> None:
         super().__init__()
         width, kind = config.width, config.modulation
         self.token_in = nn.Linear(num_in, width)
+        self.near = near
         self.context_in = nn.Linear(config.context_width, width)
         self.modulation = Modulation(
             width, num_blocks=config.depth, num_sublayers=NUM_SUBLAYERS, kind=kind
@@ -61,6 +66,42 @@ class Branch(nn.Module):
         """Bring tokens and prompt to the width of the branch."""
         return Hidden(self.token_in(tokens), self.context_in(layer_norm(context)))
 
+    def look_around(
+        self,
+        entered: Float[Tensor, "b m w"],
+        given: BranchInput,
+        tokens: Float[Tensor, "b m p"],
+        features: Float[Tensor, "b w"],
+    ) -> Float[Tensor, "b m w"]:
+        """Add to the tokens of the clip what is near them on its grid.
+
+        Args:
+            entered: Tokens at the width of the branch.
+            given: Where the grid is.
+            tokens: Tokens as they were given.
+            features: What the noise level and the prompt say.
+
+        Returns:
+            The tokens; those of references and keyframes as they were.
+
+        Raises:
+            ValueError: If there is no grid.
+        """
+        if self.near is None:
+            return entered
+        first, last, grid = _grid_of(given)
+        update = self.near(tokens[:, first:last], features, grid)
+        return entered + nn.functional.pad(update, (0, 0, first, entered.shape[1] - last))
+
+    def tell_near(
+        self, given: BranchInput, features: Float[Tensor, "b w"]
+    ) -> Float[Tensor, "b n k"] | None:
+        """Tell of the tokens of the clip what is true by what is near them, as logits."""
+        if self.near is None:
+            return None
+        first, last, grid = _grid_of(given)
+        return self.near.tell(given.tokens[:, first:last], features, grid)
+
     def tell(self, tokens: Float[Tensor, "b n w"]) -> Float[Tensor, "b n k"] | None:
         """Read off tokens on their way what is true of them, as logits."""
         return None if self.truth is None else self.truth(layer_norm(tokens))
@@ -74,3 +115,10 @@ class Branch(nn.Module):
         tokens = self.modulation(features)
         text = self.text_modulation(features)
         return list(zip(tokens, text + tokens[len(text) :], strict=True))
+
+
+def _grid_of(given: BranchInput) -> tuple[int, int, tuple[int, int, int]]:
+    """First token of the grid, first token behind it, and its sides."""
+    if given.grid is None:
+        raise ValueError("what is near a token needs the grid of the clip, got None")
+    return given.grid_start, given.grid_start + math.prod(given.grid), given.grid

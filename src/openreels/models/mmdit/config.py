@@ -50,6 +50,11 @@ class MMDiTConfig:
     skip: bool = False
     """Whether the best linear guess of the velocity from the noisy token is added to the output,
     for data of unit variance; see ``MMDiT``. Ours."""
+    near_width: int = 0
+    """Channels of the convolutions by which a video token sees what is near it on the grid of the
+    clip before the first block (``nn.grid_conv``); 0 is none. Ours."""
+    near_depth: int = 3
+    """How many of them there are, >= 1."""
     truth_block: int = 0
     """Blocks after which the tokens tell what is true of them, for training alone; with widths of 0
     they tell nothing. Ours."""
@@ -109,10 +114,7 @@ class MMDiTConfig:
             raise ValueError(
                 f"audio_time_factor must be positive, got {self.audio_time_factor}; 1 is one clock"
             )
-        for name in ("truth_block", "audio_truth_block"):
-            block = getattr(self, name)
-            if block is not None and not 0 <= block <= self.depth:
-                raise ValueError(f"{name} must lie in [0, {self.depth}], the blocks, got {block}")
+        self._check_truths()
         if self.audio_channels < 0 or (self.audio_channels == 0 and self.audio_truths):
             raise ValueError(
                 "audio_channels must not be negative, and without any there are no audio_truths, "
@@ -127,6 +129,17 @@ class MMDiTConfig:
             raise ValueError(
                 f"time_scale must be positive and thetas at least 1, got {self.time_scale}, "
                 f"{self.time_theta} and {self.space_theta}"
+            )
+
+    def _check_truths(self) -> None:
+        for name in ("truth_block", "audio_truth_block"):
+            block = getattr(self, name)
+            if block is not None and not 0 <= block <= self.depth:
+                raise ValueError(f"{name} must lie in [0, {self.depth}], the blocks, got {block}")
+        if self.near_width < 0 or self.near_depth < 1:
+            raise ValueError(
+                "near_width must be at least 0 and near_depth at least 1, got "
+                f"{self.near_width} and {self.near_depth}"
             )
 
     @property

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-ZERO_INITIALISED = {"modulation", "text_modulation", "head", "truth", "coarse_gate"}
+ZERO_INITIALISED = {"modulation", "text_modulation", "head", "truth", "coarse_gate", "grid_out"}
 """Modules whose weights start at zero, wherever they stand."""
 TAG_STD = 0.5
 """Spread of the vectors that name references, beside tokens of about unit variance."""
@@ -19,12 +19,13 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
     ====================================  =====================================================
     parameters                            rule
     ====================================  =====================================================
-    linear weights                        normal, standard deviation ``1 / sqrt(inputs)``
+    linear weights, convolutions          normal, standard deviation ``1 / sqrt(inputs)``
     linear biases                         0
     head norms (QK)                       1
     modulation weights, biases, tables    0: shift 0, scale 1, gate 0, so a block is the identity
     velocity heads                        0: the first prediction is 0, or that of the skip alone
     coarse gates                          0: the network starts as the dense one
+    way from what is near (grid)          0: the network starts without it
     heads of truths                       weights 0, biases -4
     table of references                   normal, standard deviation 1/2: tags differ from the start
     ====================================  =====================================================
@@ -49,4 +50,4 @@ def initialise(network: nn.Module, generator: torch.Generator | None = None) -> 
             elif parts[-1] == "tag_table":
                 parameter.normal_(0.0, TAG_STD, generator=generator)
             else:
-                parameter.normal_(0.0, 1 / math.sqrt(parameter.shape[1]), generator=generator)
+                parameter.normal_(0.0, 1 / math.sqrt(parameter[0].numel()), generator=generator)

@@ -14,6 +14,7 @@ from openreels.models.mmdit.initial import initialise
 from openreels.nn.attention import key_mask
 from openreels.nn.cubes import SparsePattern, kept_cubes
 from openreels.nn.embedding import SigmaEmbedding
+from openreels.nn.grid_conv import GridConv
 from openreels.nn.modulation import AdaLN, with_clean
 from openreels.nn.norm import layer_norm
 from openreels.nn.rope import rotary_table
@@ -41,6 +42,9 @@ class MMDiT(nn.Module):
     learned vector a reference is added to its tokens and to the prompt's tokens of the same tag, in
     both branches.
 
+    No gradient goes through a video branch whose parameters are all frozen: it reads the audio, but
+    what the audio learns then is to read a video that is given.
+
     Args:
         config: Sizes.
         generator: CPU source of the initial weights; None takes the global one.
@@ -51,12 +55,21 @@ class MMDiT(nn.Module):
         self.config = config
         self.sigma_embedding = SigmaEmbedding(config.width)
         self.context_pool = nn.Linear(config.context_width, config.width)
+        near = None
+        if config.near_width:
+            near = GridConv(
+                *(config.video_in, config.width),
+                hidden=config.near_width,
+                depth=config.near_depth,
+                num_truths=config.video_truths,
+            )
         self.video = Branch(
             config,
             num_in=config.video_in,
             num_out=config.video_out,
             num_truths=config.video_truths,
             gated=config.coarse_gate,
+            near=near,
         )
         self.audio = None
         if config.has_audio:
@@ -168,6 +181,30 @@ class MMDiT(nn.Module):
             velocity = self._with_skip(velocity, inputs, levels)
         return _turned_back(velocity, before), _turned_back(told, before)
 
+    def near_truths(
+        self,
+        video: BranchInput,
+        context: Context,
+        context_mask: ContextMask,
+        sigma: PerSample,
+    ) -> Float[Tensor, "b m k"] | None:
+        """Tell what is true of the tokens of the clip from what is near them, before all blocks.
+
+        A few convolutions learn in minutes where things touch, which attention takes hours for; so
+        they can be trained alone before the rest learns to use them. Ours.
+
+        Args:
+            video: Tokens with the grid of the clip.
+            context: Prompt tokens.
+            context_mask: True where a prompt token may be attended.
+            sigma: Noise levels of the video.
+
+        Returns:
+            Logits of the truths; None for a network without such convolutions or truths.
+        """
+        features = self.sigma_embedding(sigma) + self._pool(context, context_mask)
+        return self.video.tell_near(video, features)
+
     def _blocks(
         self,
         states: Joint[Hidden | None],
@@ -178,6 +215,7 @@ class MMDiT(nn.Module):
         video, audio = states.video, states.audio
         seen, heard = around.video, around.audio
         told: Joint[Tensor | None] = Joint(None, None)
+        is_given = not any(parameter.requires_grad for parameter in self.video.parameters())
         for index in range(self.config.depth):
             told = self._tell(index, told, Joint(video, audio))
             see = self.video.block(index)
@@ -192,6 +230,8 @@ class MMDiT(nn.Module):
                 old, ada = audio, modulations.audio[index][0]
                 audio = hear.read_partner(audio, video, (heard, seen), ada[2])
                 partner = audio if self.config.video_reads == "updated" else old
+                if is_given:
+                    partner = Hidden(partner.tokens.detach(), partner.text)
                 ada = modulations.video[index][0]
                 video = see.read_partner(video, partner, (seen, heard), ada[2])
             if video is not None:
@@ -260,6 +300,7 @@ class MMDiT(nn.Module):
         if branch is self.video and not self.config.channel_concat:
             seen = self._noisy_alone(seen)
         tokens, text = branch.enter(seen, context)
+        tokens = branch.look_around(tokens, given, seen, features[0])
         ada = branch.modulations(features[0])
         if given.tags is not None and features[1] is not None:
             where = (given.tags > 0).unsqueeze(-1)

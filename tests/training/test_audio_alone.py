@@ -1,0 +1,70 @@
+"""The audio branch, trained beside a video branch that stays as it is."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from openreels.models.mmdit.model import MMDiT
+from openreels.training.config import TaskConfig
+from openreels.training.loop import build_state, train
+from openreels.training.step import Objective, training_step
+from openreels.weights.checkpoint import load_network
+from tests.training.test_step import make
+
+
+def _network(model_config):
+    torch.manual_seed(0)
+    network = MMDiT(replace(model_config, truth_block=1, video_truths=4, audio_truths=4))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return network
+
+
+def test_its_gradients_are_those_of_a_video_that_is_given(model_config):
+    """They differ from the whole ones by what went through the video and back."""
+    batch = make(model_config)
+    whole, alone = _network(model_config), _network(model_config)
+    alone.requires_grad_(False).audio.requires_grad_(True)
+    loss = training_step(whole, batch, Objective(truth_weight=1.0))
+    ((loss.parts.audio.mean()) + loss.truths.audio).backward()
+    got = training_step(alone, batch, Objective(truth_weight=1.0, trained="audio"))
+    torch.testing.assert_close(got.total, loss.parts.audio.mean() + loss.truths.audio)
+    torch.testing.assert_close(got.parts.video, loss.parts.video)
+    assert not got.parts.video.requires_grad
+    got.total.backward()
+    assert all(parameter.grad is None for parameter in alone.video.parameters())
+    last = alone.config.depth - 1
+    for name in ("partner_attention.kv", "mlp.out"):
+        path = f"blocks.{last}.{name}.weight" if "mlp" not in name else "head.out.weight"
+        one, other = (net.audio.get_parameter(path).grad for net in (alone, whole))
+        torch.testing.assert_close(one, other)
+    first = "blocks.0.partner_attention.kv.weight"
+    one, other = (net.audio.get_parameter(first).grad for net in (alone, whole))
+    assert one.abs().sum() > 0
+    assert not torch.allclose(one, other)
+
+
+def test_a_run_changes_nothing_else(run_config, tmp_path):
+    config = replace(
+        run_config, trained="audio", tasks=TaskConfig(mix=(("t2av", 0.9), ("t2a", 0.1)))
+    )
+    before = build_state(config, tmp_path).network.state_dict()
+    start = {name: value.clone() for name, value in before.items()}
+    train(config, tmp_path, tensorboard=False)
+    after = load_network(tmp_path / "test" / "mmdit.safetensors", kind=MMDiT).state_dict()
+    changed = {
+        name for name, value in after.items() if not torch.equal(value, start[name].half().float())
+    }
+    assert changed
+    assert all(name.startswith("audio.") for name in changed)
+
+
+def test_it_needs_audio(model_config, run_config):
+    with pytest.raises(ValueError, match="batch without; leave out t2v"):
+        training_step(
+            _network(model_config), make(model_config, audio=False), Objective(trained="audio")
+        )
+    silent = replace(run_config.model, audio_channels=0)
+    with pytest.raises(ValueError, match="without an audio branch"):
+        replace(run_config, model=silent, trained="audio")
