@@ -4,7 +4,8 @@ from openreels.core.config import from_dict, to_dict
 from openreels.models.video_vae import presets as video_presets
 from openreels.training.batch import patch_of
 from openreels.training.config import PrecomputeConfig, ShardData, TrainConfig
-from openreels.training.recipes import LONG, PAIRS, PICTURES, RECIPES, SHORT
+from openreels.training.recipes import LONG, PICTURES, RECIPES, SHORT
+from openreels.training.refining import PAIRS
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -36,4 +37,4 @@ def test_stage_makes_its_latents_before_it_trains():
             assert {data.folder for data in part.data} <= ready
             assert part.init is None or part.init == f"{trained[-1]}/mmdit.safetensors"
             trained.append(part.name)
-    assert trained == ["stage_pictures", "stage_mixed"]
+    assert trained == ["stage_pictures", "stage_near", "stage_mixed", "stage_sound"]

@@ -31,7 +31,7 @@ UNSCALED = float(AUDIO_TOKENS_PER_S / (BASE_FPS // TEMPORAL_STRIDE))
 
 
 def base() -> MMDiTConfig:
-    """Four blocks of width 96: one dual, three single."""
+    """Four blocks of width 96: one dual, three single, and nothing of what is near."""
     return replace(
         presets.stage(),
         width=96,
@@ -39,6 +39,9 @@ def base() -> MMDiTConfig:
         num_dual=1,
         num_single=3,
         mlp_width=288,
+        near_width=0,
+        truth_block=2,
+        audio_truth_block=None,
         video_in=4 * 33,
         video_out=4 * 16,
         video_truths=4 * 21,

@@ -33,7 +33,8 @@ from openreels.training.config import (
 )
 from openreels.training.distill_config import DistillConfig
 from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
-from openreels.training.refiner_config import RefinerConfig, RefinerPairsConfig
+from openreels.training.refiner_config import RefinerPairsConfig
+from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
 from openreels.training.schedule import (
     DATA,
     IMAGE_REFERENCES,
@@ -58,6 +59,9 @@ def tiny() -> tuple[Part, ...]:
         num_dual=1,
         num_single=2,
         mlp_width=192,
+        near_width=0,
+        truth_block=2,
+        audio_truth_block=None,
         video_in=4 * 33,
         video_out=4 * 16,
         video_truths=4 * 21,
@@ -219,7 +223,7 @@ def stage_mixed() -> tuple[Part, ...]:
     """Second and third stage in one, as the shipped weights had them: every bucket, every task.
 
     A quarter of the batches are first frames alone: they are cheap, and outlines are learnt there.
-    In six samples of ten the audio is noisier than the video, so that it learns to read it.
+    In eight samples of ten the audio is noisier than the video, so that it learns to read it.
     """
     short = _run_of(stage_short())
     others = tuple(ShardData(folder=part.folder, weight=0.025, batch_size=10) for part in LONG[1:5])
@@ -229,6 +233,8 @@ def stage_mixed() -> tuple[Part, ...]:
         replace(
             short,
             name="stage_mixed",
+            init="stage_near/mmdit.safetensors",
+            contact_weight=8.0,
             data=(
                 ShardData(folder=SHORT[1].folder, weight=0.68),
                 ShardData(folder=SHORT[0].folder, weight=0.14, batch_size=28),
@@ -236,8 +242,32 @@ def stage_mixed() -> tuple[Part, ...]:
                 *others,
             ),
             tasks=TaskConfig(mix=tuple((name, rest.get(name, x)) for name, x in DEFAULT_MIX)),
-            sigma=replace(short.sigma, lag_share=0.6),
+            sigma=replace(short.sigma, lag_share=0.8, max_lag=64.0),
             optim=OptimConfig(lr=1.8e-3, warmup_steps=30, anneal_fraction=0.4, ema_decays=(0.998,)),
+        ),
+    )
+
+
+def stage_sound() -> tuple[Part, ...]:
+    """Last of the shipped model: the audio branch alone learns to read the video of the rest.
+
+    The video stays as good as it was, and a step costs about half.
+    """
+    mixed = _run_of(stage_mixed())
+    given = tuple((name, share) for name, share in DEFAULT_MIX[4:])
+    return (
+        replace(
+            mixed,
+            name="stage_sound",
+            init="stage_mixed/mmdit.safetensors",
+            trained="audio",
+            data=(
+                ShardData(folder=SHORT[1].folder, weight=0.7, batch_size=24),
+                ShardData(folder=SHORT[0].folder, weight=0.2, batch_size=36),
+                ShardData(folder=LONG[0].folder, weight=0.1, batch_size=14),
+            ),
+            tasks=TaskConfig(mix=(("t2av", 0.9), ("t2a", 0.03), *given)),
+            optim=replace(mixed.optim, lr=1.5e-3),
         ),
     )
 
@@ -272,75 +302,8 @@ def stage_distilled() -> tuple[Part, ...]:
 def stage() -> tuple[Part, ...]:
     """The shipped model from nothing: latents of pictures, pictures, latents of clips, clips."""
     data = stage_data_short() + stage_data_long()
-    return stage_data_pictures() + stage_pictures() + data + stage_mixed()
-
-
-def _pairs(folder: str, aspect_ratio: str, count: int, start: int) -> RefinerPairsConfig:
-    return RefinerPairsConfig(
-        folder=f"data/{folder}", aspect_ratio=aspect_ratio, count=count, start=start
-    )
-
-
-PAIRS = (
-    _pairs("pairs-1x1", "1:1", 2048, 0),
-    _pairs("pairs-16x9", "16:9", 256, 2048),
-    _pairs("pairs-9x16", "9:16", 256, 2304),
-)
-"""A second of scenes at 256 pixels and 32 fps, with its low-resolution twin; 600 kB a pair."""
-
-
-def refiner_data() -> tuple[Part, ...]:
-    """Pairs for ``refiner``."""
-    return PAIRS
-
-
-def refiner_crops() -> tuple[Part, ...]:
-    """First stage of the shipped refiner: crops of 17 frames of 128 pixels, from the base.
-
-    They are 320 tokens, so that two CPU cores see many of them. Not given by the paper: all of it,
-    but that the refiner starts as the base and all weights are trained.
-    """
-    return (
-        TrainConfig(
-            name="refiner_crops",
-            model=replace(presets.refiner(), sparsity=0.0),
-            init="shipped",
-            data=(
-                ShardData(folder=PAIRS[0].folder, weight=0.8),
-                *(ShardData(folder=part.folder, weight=0.1) for part in PAIRS[1:]),
-            ),
-            refiner=RefinerConfig(),
-            # Few steps begin at noise level 1, where one sees the mean of what may be there.
-            sigma=NoiseLevelConfig(kind="uniform", shift=2.0),
-            optim=OptimConfig(lr=2e-3, warmup_steps=100),
-            batch_size=16,
-            steps=6000,
-        ),
-    )
-
-
-def refiner_whole() -> tuple[Part, ...]:
-    """Second stage of the shipped refiner: whole pictures of 33 frames, with sparse attention."""
-    (crops,) = refiner_crops()
-    if not isinstance(crops, TrainConfig):
-        raise TypeError("refiner_crops must be one training run")
-    return (
-        replace(
-            crops,
-            name="refiner",
-            model=presets.refiner(),
-            init="refiner_crops/mmdit.safetensors",
-            refiner=RefinerConfig(crop=(9, 32, 56)),
-            optim=replace(crops.optim, lr=5e-4, anneal_fraction=0.5),
-            batch_size=2,
-            steps=600,
-        ),
-    )
-
-
-def refiner() -> tuple[Part, ...]:
-    """The shipped refiner: its pairs, then both stages; some hours on two cores."""
-    return refiner_data() + refiner_crops() + refiner_whole()
+    runs = stage_near() + stage_mixed() + stage_sound()
+    return stage_data_pictures() + stage_pictures() + data + runs
 
 
 def video_vae() -> tuple[Part, ...]:
@@ -396,6 +359,7 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_long": stage_data_long,
     "stage_long": stage_long,
     "stage_mixed": stage_mixed,
+    "stage_sound": stage_sound,
     "stage_data_keyframes": lambda: KEYFRAME_DATA,
     "stage_keyframes": _one(stage_keyframes),
     "stage_distilled": stage_distilled,

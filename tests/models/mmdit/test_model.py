@@ -257,24 +257,6 @@ def test_recorded_outputs():
     assert torch.allclose(out.audio[0, 0], audio_row, atol=1e-4)
 
 
-def test_skip_is_the_best_linear_guess_and_leaves_unit_variance_to_predict():
-    network = MMDiT(replace(tiny(), skip=True))
-    source = torch.Generator().manual_seed(0)
-    clean, noise = torch.randn(2, 4, 20_000, 4, generator=source)
-    sigma = torch.tensor([0.0, 0.3, 0.8, 1.0])
-    level = sigma[:, None, None]
-    noisy, velocity = (1 - level) * clean + level * noise, noise - clean
-    positions = torch.zeros(4, 20_000, 1)
-    inputs = Joint(None, BranchInput(tokens=noisy, positions=positions))
-    nothing = Joint(None, torch.zeros_like(noisy))
-    guess = network._with_skip(nothing, inputs, Joint(sigma, sigma)).audio
-    slope = (noisy * velocity).sum((1, 2)) / noisy.square().sum((1, 2))
-    torch.testing.assert_close(guess, slope[:, None, None] * noisy, atol=0.08, rtol=0)
-    norm = (level**2 + (1 - level) ** 2).sqrt()
-    left = ((velocity - guess) * norm).square().mean((1, 2))
-    torch.testing.assert_close(left, torch.ones(4), atol=0.03, rtol=0)
-
-
 def test_skip_takes_the_noisy_channels_of_a_patch():
     channels, patch = 3, 2
     config = replace(

@@ -12,7 +12,7 @@ from openreels.models.mmdit.presets import PRESETS, large_5b, refiner, stage
     ("name", "count"),
     [
         ("tiny", 140_168),
-        ("stage", 10_481_417),
+        ("stage", 11_196_734),
         ("5b", 15_029_111_912),
         ("14b", 44_051_151_464),
     ],
@@ -45,11 +45,11 @@ def test_patches_follow_from_the_channels(name, patch):
 def test_the_refiner_is_a_video_branch_of_the_width_of_the_base():
     with torch.device("meta"):
         network, base = MMDiT(refiner()), MMDiT(stage())
-    assert sum(parameter.numel() for parameter in network.parameters()) == 4_659_072
+    assert sum(parameter.numel() for parameter in network.parameters()) == 5_628_960
     assert network.audio is None
     shapes = {name: value.shape for name, value in base.state_dict().items()}
     # Ends follow the patch, the table of modulations the depth.
-    other = ("video.token_in", "video.head.out", "video.modulation.table")
+    other = ("video.token_in", "video.head.out", "video.modulation.table", "video.near.first")
     for name, value in network.state_dict().items():
         if name in shapes and not name.startswith(other):
             assert value.shape == shapes[name], name

@@ -11,6 +11,7 @@ from openreels.models.mmdit.block import Hidden, Surroundings
 from openreels.models.mmdit.branch import Branch
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.models.mmdit.initial import initialise
+from openreels.models.mmdit.skip import with_skip
 from openreels.nn.attention import key_mask
 from openreels.nn.cubes import SparsePattern, kept_cubes
 from openreels.nn.embedding import SigmaEmbedding
@@ -178,7 +179,7 @@ class MMDiT(nn.Module):
             else self.audio.head(states.audio.tokens, features.audio),
         )
         if self.config.skip:
-            velocity = self._with_skip(velocity, inputs, levels)
+            velocity = with_skip(velocity, inputs, levels, self.config)
         return _turned_back(velocity, before), _turned_back(told, before)
 
     def near_truths(
@@ -252,33 +253,6 @@ class MMDiT(nn.Module):
             video = self.video.tell(states.video.tokens)
         if states.audio is not None and self.audio is not None and index == blocks.audio:
             audio = self.audio.tell(states.audio.tokens)
-        return Joint(video, audio)
-
-    def _with_skip(
-        self,
-        output: Joint[Tensor | None],
-        inputs: Joint[BranchInput | None],
-        sigma: Joint[PerSample],
-    ) -> Joint[Tensor | None]:
-        def one(out: Tensor | None, noisy: Tensor, sigma: PerSample) -> Tensor | None:
-            if out is None:
-                return None
-            level = sigma[:, None, None].float()
-            square = level**2 + (1 - level) ** 2
-            return ((2 * level - 1) * noisy.float() / square + out.float() / square.sqrt()).to(
-                out.dtype
-            )
-
-        config = self.config
-        video = audio = None
-        if inputs.video is not None:
-            cells = config.patch**2
-            noisy = inputs.video.tokens.unflatten(-1, (cells, -1))
-            video = one(
-                output.video, noisy[..., : config.video_out // cells].flatten(2), sigma.video
-            )
-        if inputs.audio is not None:
-            audio = one(output.audio, inputs.audio.tokens, sigma.audio)
         return Joint(video, audio)
 
     def _pool(self, context: Context, context_mask: ContextMask) -> Float[Tensor, "b w"]:

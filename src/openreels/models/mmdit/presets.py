@@ -12,7 +12,8 @@ def stage() -> MMDiTConfig:
     A token for every latent cell of 16 channels, 32 audio channels. With patches of two by two, as
     large models have them, a 64 px picture is 16 tokens and outlines stay soft: one cell a token
     reached a lower loss on pictures in the same time. The fastest time pair turns one radian an
-    audio token (1/43 s), the slowest once in more than a minute.
+    audio token (1/43 s), the slowest once in more than a minute. Three convolutions see what is
+    near a token first: the blocks alone learnt in hours no better than that where things touch.
     """
     return MMDiTConfig(
         width=192,
@@ -30,7 +31,9 @@ def stage() -> MMDiTConfig:
         space_theta=30.0,
         modulation="table",
         skip=True,
-        truth_block=2,
+        near_width=96,
+        truth_block=4,
+        audio_truth_block=6,
         video_truths=21,
         audio_truths=4,
     )
@@ -51,6 +54,7 @@ def refiner() -> MMDiTConfig:
         video_out=4 * 16,
         audio_channels=0,
         truth_block=0,
+        audio_truth_block=None,
         video_truths=0,
         audio_truths=0,
         sparsity=0.8,
@@ -74,7 +78,9 @@ def tiny() -> MMDiTConfig:
         context_width=12,
         rope_widths=(8, 4, 4),
         skip=False,
+        near_width=0,
         truth_block=0,
+        audio_truth_block=None,
         video_truths=0,
         audio_truths=0,
     )
