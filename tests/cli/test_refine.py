@@ -35,12 +35,12 @@ def test_a_clip_becomes_finer_with_twice_the_frames(openreels, cascade_model, sm
     told = json.loads(result.out)
     assert (told["width"], told["height"], told["fps"]) == (384, 256, 32)
     assert told["num_frames"] == 11
-    assert told["refiner_steps"] == 2
+    assert told["refiner_steps"] == 1
     made = read_clip(tmp_path / "fine.mp4")
     assert made.frames.shape == (11, 256, 384, 3)
     assert made.waveform is not None
     plain = openreels("refine", small, "-o", "again.mp4", *words[:-1])
-    assert "384x256, 32 fps, 2 steps; took" in plain.out
+    assert "384x256, 32 fps, 1 step; took" in plain.out
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,8 @@ def test_the_refined_clip_has_four_times_the_side_twice_the_frames_and_the_same_
     assert np.array_equal(fine.clip.waveform, low.waveform)
     metadata = json.loads(json.dumps(fine.metadata))
     assert (metadata["width"], metadata["height"], metadata["fps"]) == (256, 256, 32)
-    assert (metadata["refined"], metadata["refiner_steps"]) == (True, 2)
-    assert "refined to 256x256 at 32 fps in 2 steps" in metadata["notes"]
+    assert (metadata["refined"], metadata["refiner_steps"]) == (True, 1)
+    assert "refined to 256x256 at 32 fps in 1 step" in metadata["notes"]
 
 
 def test_without_the_refiner_the_base_makes_the_size_itself(cascade, components):
@@ -81,7 +81,7 @@ def test_every_resolution_can_be_reached(cascade):
 def test_a_larger_size_goes_through_several_passes_and_windows(cascade):
     result = generate(cascade, _request(kind="image", duration_s=None, resolution="480p"))
     assert result.clip.frames.shape == (1, 480, 480, 3)
-    assert "256x256 at 16 fps in 2 steps, then 480x480" in result.metadata["notes"][-1]
+    assert "256x256 at 16 fps in 1 step, then 480x480" in result.metadata["notes"][-1]
 
 
 @pytest.fixture

@@ -173,7 +173,7 @@ def test_guidance_in_one_batch_equals_two_evaluations(components):
 def test_the_step_cache_leaves_evaluations_out_of_every_task(components, name):
     fields, material = _case(name)
     conditions = _conditions(components, material, **fields)
-    plain = replace(SAMPLING, num_steps=8)
+    plain = replace(SAMPLING, num_steps=8, audio_lag=1.0)
     cached = replace(plain, cache=StepCache(threshold=1.0))
     small = replace(plain, cache=StepCache(threshold=1e-12))
     counts, made = [], []
@@ -193,6 +193,22 @@ def test_the_step_cache_leaves_evaluations_out_of_every_task(components, name):
     if name == "inpaint_fixed":
         held = conditions.given.imposed[:, None].expand_as(made[2].video)
         assert torch.equal(made[2].video[held], conditions.given.latents[held])
+
+
+def test_the_step_cache_leaves_evaluations_out_where_audio_lags(components):
+    conditions = _conditions(components)
+    plain = replace(SAMPLING, num_steps=24, audio_lag=8.0)
+    cached = replace(plain, cache=StepCache(threshold=0.5))
+    calls = []
+    hook = components.mmdit.register_forward_pre_hook(lambda *_: calls.append(1))
+    with torch.no_grad():
+        made = [module.denoise(components, conditions, plain, seed=3)]
+        assert len(calls) == 24
+        made.append(module.denoise(components, conditions, cached, seed=3))
+    hook.remove()
+    assert len(calls) < 48
+    for exact, approximate in zip(*(vars_of(one) for one in made), strict=True):
+        assert 0 < (approximate - exact).norm() < 0.15 * exact.norm()
 
 
 def vars_of(sample):

@@ -72,7 +72,7 @@ class Cascade:
     def told(self) -> str:
         """The passes in a few words."""
         return ", then ".join(
-            f"{target.width}x{target.height} at {target.fps} fps in {count} steps"
+            f"{target.width}x{target.height} at {target.fps} fps in {count} step{'s'[: count > 1]}"
             for target, count in zip(self.targets, self.num_evaluations, strict=True)
         )
 

@@ -56,7 +56,7 @@ Tell = Callable[[int, int], None]
 class RefineSettings:
     """How a clip is refined. Not given by the paper: all of it; ours."""
 
-    num_steps: int = 4
+    num_steps: int = 2
     """Denoising steps a window, >= 1."""
     stepper: str = "euler"
     """Name in ``diffusion.solvers.STEPPERS``."""
@@ -83,9 +83,9 @@ class RefineSettings:
 
 
 REFINE_MODES: dict[str, RefineSettings] = {
-    "fast": RefineSettings(num_steps=2),
+    "fast": RefineSettings(num_steps=1),
     "std": RefineSettings(),
-    "pro": RefineSettings(num_steps=8),
+    "pro": RefineSettings(num_steps=4),
 }
 """Settings by the mode of a request."""
 
