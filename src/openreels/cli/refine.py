@@ -71,5 +71,6 @@ def refine(
         typer.echo(note, err=True)
     typer.echo(
         f"{out}: {facts['seconds']:.2f} s, {size[1]}x{size[0]}, {facts['fps']} fps, "
-        f"{facts['refiner_steps']} step{'s'[: facts['refiner_steps'] > 1]}; took {facts['total_s']:.1f} s"
+        f"{facts['refiner_steps']} step{'s'[: facts['refiner_steps'] > 1]}; "
+        f"took {facts['total_s']:.1f} s"
     )
