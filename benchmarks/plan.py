@@ -16,9 +16,10 @@ from openreels.core.config import from_dict
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.request import GenerationRequest
+from openreels.core.shapes import ClipShape
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
-from openreels.pipelines.plan import find_model, plan
+from openreels.pipelines.plan import find_model, grid_of, plan
 from openreels.pipelines.plan_records import PlanOptions, Stage
 
 PROMPT = "A large red rubber ball bounces in a meadow by day"
@@ -37,14 +38,14 @@ def one_evaluation_s(components: Components, stage: Stage) -> float:
     """Seconds of one evaluation with guidance at the size of a stage."""
     network, rows = components.mmdit, stage.rows
     config, lengths = network.config, stage.lengths
-    latents = (stage.num_frames - 1) // 4 + 1
-    side = 8 * config.patch
-    grid = (latents, stage.height // side, stage.width // side)
+    shape = ClipShape(
+        num_frames=stage.num_frames, height=stage.height, width=stage.width, fps=stage.fps
+    )
     inputs = Joint(
         BranchInput(
             tokens=torch.randn(rows, lengths.video, config.video_in),
             positions=torch.rand(rows, lengths.video, 3),
-            grid=grid,
+            grid=grid_of(shape, config.patch),
         ),
         BranchInput(
             tokens=torch.randn(rows, lengths.audio, config.audio_channels),
@@ -70,11 +71,10 @@ def main() -> None:
     model, tflops = find_model("stage"), None
     generate(components, request_of("64p", 1.0, "1:1", 1))  # warm
     print(f"{'size':>16} {'tokens':>8} {'told':>9} {'measured':>9} {'ratio':>7}")
+    tokens = components.text_encoder.encode_text([PROMPT])[0].shape[1]
     for resolution, seconds, aspect_ratio in SIZES:
         request = request_of(resolution, seconds, aspect_ratio, options.steps)
-        tokens = components.text_encoder.encode_text([PROMPT])[0].shape[1]
-        fps = 16 if resolution == "64p" else 32
-        asked = PlanOptions(fps=fps, text_tokens=tokens, sparsity=0.0, tflops=tflops)
+        asked = PlanOptions(text_tokens=tokens, sparsity=0.0)
         (stage,) = plan(model, request, asked).strategies[0].stages
         measured = []
         for _ in range(options.rounds):

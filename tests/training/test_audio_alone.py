@@ -35,8 +35,7 @@ def test_its_gradients_are_those_of_a_video_that_is_given(model_config):
     got.total.backward()
     assert all(parameter.grad is None for parameter in alone.video.parameters())
     last = alone.config.depth - 1
-    for name in ("partner_attention.kv", "mlp.out"):
-        path = f"blocks.{last}.{name}.weight" if "mlp" not in name else "head.out.weight"
+    for path in (f"blocks.{last}.partner_attention.kv.weight", "head.out.weight"):
         one, other = (net.audio.get_parameter(path).grad for net in (alone, whole))
         torch.testing.assert_close(one, other)
     first = "blocks.0.partner_attention.kv.weight"
