@@ -23,6 +23,7 @@ OPTIONS = {
     "steps": "--steps",
     "guidance_scale": "--guidance",
     "audio_guidance_scale": "--audio-guidance",
+    "sync_guidance_scale": "--sync-guidance",
     "negative_prompt": "--negative-prompt",
     "first_frame": "--first-frame",
     "last_frame": "--last-frame",

@@ -57,6 +57,7 @@ def test_every_field_of_a_request_has_an_option(openreels):
         "duration_s": "duration",
         "guidance_scale": "guidance",
         "audio_guidance_scale": "audio-guidance",
+        "sync_guidance_scale": "sync-guidance",
         "sound": "no-sound",
         "refine": "no-refine",
         "enhance": "no-enhance",

@@ -114,6 +114,7 @@ CASES = {
     "step cache": ({"step_cache": 1.5}, "step_cache must be 0 to 1, got 1.5; 0 turns it off"),
     "guidance": ({"guidance_scale": 0.5}, "guidance_scale must be 1 to 30, got 0.5"),
     "audio_guidance": ({"audio_guidance_scale": 31}, "audio_guidance_scale must be 1 to 30"),
+    "sync_guidance": ({"sync_guidance_scale": 0}, "sync_guidance_scale must be 1 to 30, got 0"),
     "seven_keyframes": (
         {"keyframes": keys(*[None] * 7)},
         "at most 6 keyframes can be given, got 7",

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from openreels.core.joint import Joint
-from openreels.diffusion.guidance import Guidance, combine, guide, rescale_spread
+from openreels.diffusion.guidance import Guidance, combine, follow, guide, rescale_spread
 
 
 class _Constant:
@@ -46,6 +46,16 @@ def test_outside_the_interval_one_evaluation_is_enough(sigma, calls):
     with_text, without, velocity = _guided(guidance, sigma=sigma)
     assert without.calls == calls
     assert (velocity is with_text.velocity) == (calls == 0)
+
+
+def test_sound_is_pulled_by_what_the_picture_changes():
+    guided, seeing, blind = (torch.randn(2, 3, 5) for _ in range(3))
+    assert follow(guided, seeing, blind, Guidance()) is guided
+    pulled = follow(seeing, seeing, blind, Guidance(sync=3.0))
+    torch.testing.assert_close(pulled, blind + 3 * (seeing - blind))
+    torch.testing.assert_close(follow(guided, seeing, seeing, Guidance(sync=3.0)), guided)
+    with pytest.raises(ValueError, match="sync_guidance_scale must be at least 1"):
+        Guidance(sync=0.5)
 
 
 def test_rescale_gives_back_the_standard_deviation():

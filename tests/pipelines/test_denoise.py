@@ -13,7 +13,7 @@ from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
 from openreels.pipelines import denoise as module
 from openreels.pipelines.settings import MODES
 
-SAMPLING = replace(MODES["fast"], num_steps=2)
+SAMPLING = replace(MODES["fast"], num_steps=2, sync=1.0)
 
 
 def _conditions(components, material=None, **fields):
@@ -252,4 +252,32 @@ def test_one_modality_alone_has_nothing_to_lag_behind(components, fields):
         plain = module.denoise(components, conditions, SAMPLING, seed=1)
         lagging = module.denoise(components, conditions, replace(SAMPLING, audio_lag=4.0), seed=1)
     for one, other in ((plain.video, lagging.video), (plain.audio, lagging.audio)):
+        assert (one is None and other is None) or torch.equal(one, other)
+
+
+def test_sound_follows_the_picture_by_what_it_hears_without_one(components):
+    conditions = _conditions(components)
+    noise, sigma = module.draw_noise(components, conditions, 0), torch.tensor([0.6])
+    inputs = module.branch_inputs(components, conditions, noise)
+    rule = Guidance(scales=Joint(3.0, 2.0))
+    with torch.no_grad():
+        plain = module.guided_denoiser(components, conditions, rule)(noise, sigma)
+        pulled = module.guided_denoiser(components, conditions, replace(rule, sync=4.0))(
+            noise, sigma
+        )
+        prompt = (conditions.context[:1], conditions.context_mask[:1], sigma)
+        seeing = components.mmdit(inputs, *prompt).audio.mT
+        blind = components.mmdit(Joint(None, inputs.audio), *prompt).audio.mT
+    assert torch.equal(pulled.video, plain.video)
+    torch.testing.assert_close(pulled.audio, plain.audio + 3 * (seeing - blind))
+    assert (seeing - blind).norm() > 1e-3 * seeing.norm()
+
+
+@pytest.mark.parametrize("fields", [{"kind": "audio"}, {"sound": False}])
+def test_one_modality_alone_follows_nothing(components, fields):
+    conditions = _conditions(components, **fields)
+    with torch.no_grad():
+        plain = module.denoise(components, conditions, replace(SAMPLING, sync=1.0), seed=1)
+        pulled = module.denoise(components, conditions, replace(SAMPLING, sync=4.0), seed=1)
+    for one, other in ((plain.video, pulled.video), (plain.audio, pulled.audio)):
         assert (one is None and other is None) or torch.equal(one, other)

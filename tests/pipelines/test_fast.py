@@ -77,6 +77,7 @@ def test_fast_is_exactly_its_steps_without_guidance(both, fields):
     [
         ({"guidance_scale": 6.0}, "guidance_scale"),
         ({"audio_guidance_scale": 1.0}, "audio_guidance_scale"),
+        ({"sync_guidance_scale": 3}, "sync_guidance_scale"),
         ({"negative_prompt": "rain"}, "negative_prompt"),
         ({"steps": 2}, "steps"),
     ],
@@ -84,14 +85,14 @@ def test_fast_is_exactly_its_steps_without_guidance(both, fields):
 def test_what_it_cannot_do_runs_on_the_base_and_is_told(both, fields, named):
     result, base, quick = run(both, **fields)
     assert quick == []
-    assert base == [2] * fields.get("steps", MODES["fast"].num_steps)
+    assert base == [2, 1] * fields.get("steps", MODES["fast"].num_steps)
     assert result.metadata["distilled"] is False
     assert f"so {named} had the base run" in result.metadata["notes"][0]
 
 
 def test_other_modes_and_models_without_it_are_as_before(both, components):
     result, base, quick = run(both, mode="std")
-    assert (base, quick) == ([2] * MODES["std"].num_steps, [])
+    assert (base, quick) == ([2, 1] * MODES["std"].num_steps, [])
     assert result.metadata["notes"] == []
     plain = generate(
         components, GenerationRequest(prompt="a ball", duration_s=1.0, mode="fast", enhance=False)
@@ -113,7 +114,7 @@ def test_references_need_a_student_that_knows_their_names(both, tmp_path):
         "references": (Reference(tag="@hero", images=(str(tmp_path / "a.png"),)),),
     }
     result, base, _ = run(knowing, **fields)
-    assert base == [2] * MODES["fast"].num_steps
+    assert base == [2, 1] * MODES["fast"].num_steps
     assert "references" in result.metadata["notes"][0]
     assert run(both, **fields)[2] == [1, 1, 1]
 

@@ -59,7 +59,8 @@ def test_operations_are_evaluations_times_samples_times_one():
     made = _plan()
     for way in made.strategies:
         for stage in way.stages:
-            assert stage.total_flops == stage.flops.total * stage.rows * stage.num_evaluations
+            each = stage.flops.total * stage.rows + stage.blind_flops
+            assert stage.total_flops == each * stage.num_evaluations
         assert way.total_flops == sum(stage.total_flops for stage in way.stages)
     ways = _ways(made)
     direct, (base, refiner) = ways["direct"].stages[0], ways["cascade"].stages
@@ -70,12 +71,22 @@ def test_operations_are_evaluations_times_samples_times_one():
 
 
 def test_guidance_off_halves_and_silence_takes_the_audio_away():
-    guided = _ways(_plan("stage"))["direct"]
-    plain = replace(REQUEST, guidance_scale=1, audio_guidance_scale=1)
+    guided = _ways(_plan("stage", replace(REQUEST, sync_guidance_scale=1)))["direct"]
+    plain = replace(REQUEST, guidance_scale=1, audio_guidance_scale=1, sync_guidance_scale=1)
     assert 2 * _ways(_plan("stage", plain))["direct"].total_flops == guided.total_flops
     silent = _ways(_plan("stage", replace(REQUEST, sound=False)))["direct"].stages[0]
     assert silent.lengths.audio == silent.flops.partner_attention == 0
     assert silent.total_flops < guided.total_flops
+
+
+def test_sound_that_follows_the_picture_costs_an_audio_branch_more():
+    following = _ways(_plan("stage", replace(REQUEST, sync_guidance_scale=3)))["direct"].stages[0]
+    plain = _ways(_plan("stage", replace(REQUEST, sync_guidance_scale=1)))["direct"].stages[0]
+    alone = forward_flops(find_model("stage").config, replace(plain.lengths, video=0)).total
+    assert plain.blind_flops == 0 < following.blind_flops == alone < plain.flops.total / 4
+    assert following.total_flops == plain.total_flops + alone * plain.num_evaluations
+    silent = replace(REQUEST, sync_guidance_scale=3, sound=False)
+    assert _ways(_plan("stage", silent))["direct"].stages[0].blind_flops == 0
 
 
 def test_the_cascade_and_sparse_attention_are_cheaper_in_the_order_expected():

@@ -22,10 +22,13 @@ def test_a_request_without_wishes_gets_those_of_its_mode(mode):
 
 
 def test_wishes_are_kept():
-    request = GenerationRequest(prompt="a", steps=7, guidance_scale=2.0, audio_guidance_scale=1.0)
+    request = GenerationRequest(
+        prompt="a", steps=7, guidance_scale=2.0, audio_guidance_scale=1.0, sync_guidance_scale=5
+    )
     sampling = settings.sampling_of(request)
     assert sampling.num_steps == 7
     assert sampling.rule.scales == Joint(2.0, 1.0)
+    assert sampling.rule.sync == 5.0
     assert sampling.cache.is_off
     cached = settings.sampling_of(replace(request, step_cache=0.2))
     assert cached == replace(sampling, cache=StepCache(threshold=0.2))

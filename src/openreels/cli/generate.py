@@ -38,6 +38,9 @@ def generate(
     steps: Annotated[int | None, _option(_HOW, "Denoising steps; the mode's.")] = None,
     guidance: Annotated[float | None, _option(_HOW, "Pull on the picture; 1 is off.")] = None,
     audio_guidance: Annotated[float | None, _option(_HOW, "Pull on the sound; 1 is off.")] = None,
+    sync_guidance: Annotated[
+        float | None, _option(_HOW, "Pull of the picture on the sound; 1 is off.")
+    ] = None,
     cache: Annotated[
         float | None, _option(_HOW, "Leave steps out that change less than this; 0.2, 0 is off.")
     ] = None,
@@ -97,6 +100,7 @@ def generate(
         "steps": steps,
         "guidance_scale": guidance,
         "audio_guidance_scale": audio_guidance,
+        "sync_guidance_scale": sync_guidance,
         "step_cache": cache,
         "negative_prompt": negative_prompt,
         "sound": False if no_sound else None,

@@ -17,7 +17,7 @@ def plan(
     fps: Annotated[int | None, typer.Option(help="Frames a second; 32, at 64p 16.")] = None,
     mode: Annotated[str, typer.Option(help="Steps and solver.", metavar="|".join(MODES))] = "std",
     steps: Annotated[int | None, typer.Option(help="Denoising steps; the mode's.")] = None,
-    guidance: Annotated[float | None, typer.Option(help="1 is off, for both branches.")] = None,
+    guidance: Annotated[float | None, typer.Option(help="1 is off, for all.")] = None,
     no_sound: Annotated[bool, typer.Option("--no-sound", help="No audio branch.")] = False,
     text_tokens: Annotated[int | None, typer.Option(help="Prompt tokens.")] = None,
     keyframes: Annotated[int | None, typer.Option(help="Of the base; one in 2 s.")] = None,
@@ -37,6 +37,7 @@ def plan(
         "steps": steps,
         "guidance_scale": guidance,
         "audio_guidance_scale": guidance,
+        "sync_guidance_scale": None if guidance != 1 else 1,
         "sound": not no_sound,
     }
     fields = {name: value for name, value in given.items() if value is not None}

@@ -104,6 +104,8 @@ class GenerationRequest:
     """Pull of the prompt on the picture, 1 to 30; 1 is off, None is the preset's."""
     audio_guidance_scale: float | int | None = None
     """Pull of the prompt on the sound, 1 to 30; 1 is off, None is the preset's."""
+    sync_guidance_scale: float | int | None = None
+    """Pull of the picture on the sound, 1 to 30; 1 is off, None is the preset's."""
     step_cache: float | int = 0
     """Expected change of the velocity, relative to its size, below which a step goes on without the
     network, 0 to 1; 0 is off, 0.2 loses little."""
@@ -220,7 +222,7 @@ def _numbers(request: GenerationRequest) -> Iterator[str]:
         yield f"steps must be 1 to {MAX_STEPS}, got {request.steps}; 20 to 50 are usual"
     if not 0 <= request.step_cache <= 1:
         yield f"step_cache must be 0 to 1, got {request.step_cache:g}; 0 turns it off"
-    for name in ("guidance_scale", "audio_guidance_scale"):
+    for name in ("guidance_scale", "audio_guidance_scale", "sync_guidance_scale"):
         scale = getattr(request, name)
         if scale is not None and not 1 <= scale <= MAX_GUIDANCE_SCALE:
             yield (

@@ -1,4 +1,4 @@
-"""Classifier-free guidance on joint velocities, one scale a modality."""
+"""Guidance on joint velocities: away from no prompt, one scale a modality; and from no picture."""
 
 from dataclasses import dataclass, field
 
@@ -25,11 +25,16 @@ class Guidance:
     interval: tuple[float, float] = (0.0, 1.0)
     """Noise levels at which to guide, lower and upper end, both included. Elsewhere a step costs
     one evaluation."""
+    sync: float = 1.0
+    """Factor of the difference that the picture makes to the velocity of the sound, >= 1; 1 = off.
+    As the modality guidance of LTX-2 (arXiv 2601.03233), here of the sound alone."""
 
     def __post_init__(self) -> None:
         for name, scale in (("video", self.scales.video), ("audio", self.scales.audio)):
             if not scale >= 1:
                 raise ValueError(f"{name} guidance_scale must be at least 1 (off), got {scale}")
+        if not self.sync >= 1:
+            raise ValueError(f"sync_guidance_scale must be at least 1 (off), got {self.sync}")
         if not 0 <= self.rescale <= 1:
             raise ValueError(f"rescale must be in [0, 1], got {self.rescale}")
         if not 0 <= self.interval[0] <= self.interval[1] <= 1:
@@ -93,6 +98,26 @@ def combine(
         one(conditional.video, unconditional.video, guidance.scales.video),
         one(conditional.audio, unconditional.audio, guidance.scales.audio),
     )
+
+
+def follow(
+    guided: Float[Tensor, "*s"],
+    seeing: Float[Tensor, "*s"],
+    blind: Float[Tensor, "*s"],
+    guidance: Guidance,
+) -> Float[Tensor, "*s"]:
+    """Pull the sound further towards what the picture makes of it.
+
+    Args:
+        guided: Velocity of the audio after ``combine``.
+        seeing: Velocity with the prompt, beside the video.
+        blind: Velocity with the prompt, of a branch that sees no video.
+        guidance: Its ``sync`` is the factor; 1 returns ``guided``.
+
+    Returns:
+        ``guided + (sync - 1) (seeing - blind)``.
+    """
+    return guided if guidance.sync == 1 else guided + (guidance.sync - 1) * (seeing - blind)
 
 
 def rescale_spread(

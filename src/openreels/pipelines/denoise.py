@@ -27,7 +27,7 @@ from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.seeding import generator
 from openreels.diffusion.cache import continued
-from openreels.diffusion.guidance import Guidance, combine
+from openreels.diffusion.guidance import Guidance, combine, follow
 from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
 from openreels.diffusion.sample import Impose, Progress, hold_known, sample
 from openreels.diffusion.schedule import sampling_sigmas
@@ -126,7 +126,8 @@ def guided_denoiser(
     """Make the velocity of a clip out of the transformer's.
 
     With guidance, the prompt with its references and the absence of both are two rows of one batch;
-    both see the same mask.
+    both see the same mask. Where the sound is pulled towards the picture, the audio branch runs
+    once more by itself, which costs little: its tokens are few.
 
     Args:
         components: Networks.
@@ -143,23 +144,6 @@ def guided_denoiser(
     mask = conditions.context_mask.to(components.device)
     named = conditions.context_tags.to(components.device)
 
-    def rows_of(branch: BranchInput | None, rows: int) -> BranchInput | None:
-        if branch is None:
-            return None
-        shown = branch.attendable
-        if shown is not None and branch.tags is not None:
-            shown = torch.cat([shown, shown & (branch.tags == 0)])[:rows]
-        return replace(
-            branch,
-            tokens=repeat(branch.tokens.to(dtype), "1 n p -> r n p", r=rows),
-            positions=repeat(branch.positions, "1 n a -> r n a", r=rows),
-            attendable=shown,
-            tags=None if branch.tags is None else repeat(branch.tags, "1 n -> r n", r=rows),
-        )
-
-    def row(values: Tensor | None, index: int) -> Tensor | None:
-        return None if values is None else values[index : index + 1]
-
     def denoise(noisy: Sample, sigma: PerSample) -> Sample:
         rows = 2 if guidance.applies(float(sigma[0])) else 1
         lags = audio_lag != 1 and noisy.video is not None and noisy.audio is not None
@@ -169,23 +153,56 @@ def guided_denoiser(
             noisy = Joint(noisy.video, from_clock(noisy.audio, sigma, audio_lag))
         inputs = branch_inputs(components, conditions, noisy)
         tokens = components.mmdit(
-            inputs.map(lambda branch: rows_of(branch, rows)),
+            inputs.map(lambda branch: _rows_of(branch, rows, dtype)),
             context[:rows],
             mask[:rows],
             level.map(lambda one: one.expand(rows)),
             named[:rows],
         )
         velocity = _latents(components, tokens, noisy, conditions)
+        seeing = _row(velocity.audio, 0)
         if rows == 2:
             velocity = combine(
-                velocity.map(lambda v: row(v, 0)), velocity.map(lambda v: row(v, 1)), guidance
+                velocity.map(lambda v: _row(v, 0)), velocity.map(lambda v: _row(v, 1)), guidance
             )
+        if guidance.sync != 1 and noisy.video is not None and seeing is not None:
+            alone = components.mmdit(
+                Joint(None, _rows_of(inputs.audio, 1, dtype)),
+                context[:1],
+                mask[:1],
+                level,
+                named[:1],
+            )
+            blind = _latents(components, alone, noisy, conditions).audio
+            if velocity.audio is not None and blind is not None:
+                followed = follow(velocity.audio, seeing, blind, guidance)
+                velocity = Joint(velocity.video, followed)
         if lags and velocity.audio is not None and noisy.audio is not None:
             onward = velocity_on_clock(velocity.audio, noisy.audio, sigma, audio_lag)
             velocity = Joint(velocity.video, onward)
         return velocity
 
     return denoise
+
+
+def _rows_of(branch: BranchInput | None, rows: int, dtype: torch.dtype) -> BranchInput | None:
+    """One row, or two of which the second has no references."""
+    if branch is None:
+        return None
+    shown = branch.attendable
+    if shown is not None and branch.tags is not None:
+        shown = torch.cat([shown, shown & (branch.tags == 0)])[:rows]
+    return replace(
+        branch,
+        tokens=repeat(branch.tokens.to(dtype), "1 n p -> r n p", r=rows),
+        positions=repeat(branch.positions, "1 n a -> r n a", r=rows),
+        attendable=shown,
+        tags=None if branch.tags is None else repeat(branch.tags, "1 n -> r n", r=rows),
+    )
+
+
+def _row(values: Tensor | None, index: int) -> Tensor | None:
+    return None if values is None else values[index : index + 1]
 
 
 def _latents(

@@ -170,6 +170,7 @@ def chosen_fast(
     wishes = {
         "guidance_scale": request.guidance_scale is not None,
         "audio_guidance_scale": request.audio_guidance_scale is not None,
+        "sync_guidance_scale": request.sync_guidance_scale is not None,
         "negative_prompt": bool(request.negative_prompt),
         "steps": request.steps not in {None, fast.distilled.num_steps},
         "references": in_context and not knows_names,

@@ -218,6 +218,7 @@ def _metadata(
         "solver": sampling.stepper,
         "guidance_scale": sampling.guidance.video,
         "audio_guidance_scale": sampling.guidance.audio,
+        "sync_guidance_scale": sampling.sync,
         "step_cache": sampling.cache.threshold,
         "seconds": round(clip.duration_s, 4),
         "num_frames": clip.num_frames,

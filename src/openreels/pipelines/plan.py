@@ -8,6 +8,7 @@ the prompt encoder nor the autoencoders.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -221,6 +222,9 @@ class _StageMaker:
         rows = 1 if refines or self.sampling.rule.is_off else GUIDED_ROWS
         evaluations = self.options.refiner_steps if refines else num_evaluations(self.sampling)
         flops = forward_flops(config, lengths, sparse=pattern if sparsity else None)
+        blind = 0
+        if lengths.audio and self.sampling.rule.sync != 1:
+            blind = forward_flops(config, replace(lengths, video=0)).total
         parameters = num_parameters(config, Joint(True, not refines))
         return Stage(
             name=name,
@@ -235,7 +239,8 @@ class _StageMaker:
             num_evaluations=evaluations,
             rows=rows,
             flops=flops,
-            total_flops=flops.total * rows * evaluations,
+            blind_flops=blind,
+            total_flops=(flops.total * rows + blind) * evaluations,
             parameters=parameters,
             weights_bytes={name: parameters * size for name, size in BYTES.items()},
             activation_bytes={

@@ -91,6 +91,9 @@ class Stage:
     """Samples in each: 2 with guidance."""
     flops: Flops
     """Operations of one evaluation of one sample."""
+    blind_flops: int
+    """Operations of the audio branch by itself, which runs once more beside every evaluation where
+    the sound is pulled towards the picture; 0 where it is not."""
     total_flops: int
     """Operations from noise to data."""
     parameters: int
