@@ -71,14 +71,46 @@ VIDEO_LESSONS = tuple(
 SOUND_LESSONS = (("subjects and voices", 2.0), ("music", 1.0), ("ambience", 1.0))
 
 
-def _lessons(folder: str, tasks: tuple[tuple[str, float], ...], count: int) -> PrecomputeConfig:
-    return replace(_bucket(f"lessons-{folder}", 2.0, "1:1", count), lessons=tasks)
+PLAIN_EDIT_KINDS = (
+    *("colour", "material", "shape", "size", "add", "remove"),
+    *("place", "time of day", "camera"),
+)
+
+
+def _lessons(
+    folder: str,
+    tasks: tuple[tuple[str, float], ...],
+    count: int,
+    *,
+    world: WorldSettings = WORLD,
+) -> PrecomputeConfig:
+    bucket = _bucket(f"lessons-{folder}", 2.0, "1:1", count)
+    return replace(bucket, lessons=tasks, world=world)
 
 
 EDITS = _lessons("edits", EDIT_LESSONS, 4096)
 IMAGE_REFERENCES = _lessons("images", IMAGE_LESSONS, 4096)
 VIDEO_REFERENCES = _lessons("videos", VIDEO_LESSONS, 4096)
 SOUND_REFERENCES = _lessons("sounds", SOUND_LESSONS, 4096)
+PLAIN_EDITS = _lessons(
+    "plain-edits",
+    tuple((f"edit {what}", 1.0) for what in PLAIN_EDIT_KINDS),
+    3072,
+    world=WorldSettings(),
+)
+PLAIN_IMAGES = _lessons(
+    "plain-images",
+    (
+        ("subjects", 3.0),
+        ("place", 1.0),
+        ("inpaint subject by reference", 1.0),
+        ("inpaint background by reference", 1.0),
+    ),
+    3072,
+    world=WorldSettings(),
+)
+"""What the shipped base can learn first: of the world that it knows, without weather, styles, faces
+and overlays."""
 DATA = (
     PICTURES, *CLIPS, *SHAPES, *LONG, CHOSEN,
     EDITS, IMAGE_REFERENCES, VIDEO_REFERENCES, SOUND_REFERENCES,
