@@ -13,7 +13,7 @@ from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
 from openreels.pipelines import denoise as module
 from openreels.pipelines.settings import MODES
 
-SAMPLING = replace(MODES["fast"], num_steps=2, sync=1.0)
+SAMPLING = replace(MODES["fast"], num_steps=2, guidance=Joint(4.0, 4.0), sync=1.0)
 
 
 def _conditions(components, material=None, **fields):

@@ -39,13 +39,15 @@ class Sampling:
 AUDIO_LAG = 8.0
 """The picture comes first and sound is read off it, as the shipped weights have learnt. Ours."""
 
-SYNC = 3.0
-"""As LTX-2 has it for its modality guidance; the scales of the prompt stay."""
+AUDIO_GUIDANCE = 1.5
+SYNC = 4.0
+"""A strong pull of the prompt makes sounds that nothing is seen of; the picture's does not. Ours:
+of the scales tried on 24 to 32 held-out prompts these gave most sounds with a contact."""
 
 _STD = Sampling(
     num_steps=24,
     stepper="adams",
-    guidance=Joint(4.0, 4.0),
+    guidance=Joint(4.0, AUDIO_GUIDANCE),
     shift=1.0,
     audio_lag=AUDIO_LAG,
     sync=SYNC,

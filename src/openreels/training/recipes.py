@@ -38,12 +38,12 @@ from openreels.training.refining import refiner, refiner_crops, refiner_data, re
 from openreels.training.schedule import (
     DATA,
     IMAGE_REFERENCES,
-    NUM_TAGS,
     PLAIN_EDITS,
     PLAIN_IMAGES,
     SOUND_REFERENCES,
     STAGES,
     VIDEO_REFERENCES,
+    with_lessons,
 )
 
 Part: TypeAlias = PrecomputeConfig | RefinerPairsConfig | TrainConfig | Companion
@@ -275,30 +275,6 @@ def stage_sound() -> tuple[Part, ...]:
     )
 
 
-def stage_lessons() -> tuple[Part, ...]:
-    """References and edits by instruction for the shipped base, of the world that it knows.
-
-    Half of the batches are what they were, so that nothing is forgotten. The prompt encoder reads
-    words alone here: references are known by their latents and by the names on their tokens.
-    """
-    mixed = _run_of(stage_mixed())
-    share = 0.5 / sum(bucket.weight for bucket in mixed.data)
-    return (
-        replace(
-            mixed,
-            name="stage_lessons",
-            model=replace(mixed.model, num_tags=NUM_TAGS),
-            init="shipped",
-            data=(
-                *(replace(bucket, weight=share * bucket.weight) for bucket in mixed.data),
-                ShardData(folder=PLAIN_EDITS.folder, weight=0.25, batch_size=10),
-                ShardData(folder=PLAIN_IMAGES.folder, weight=0.25, batch_size=12),
-            ),
-            contact_weight=5.0,
-        ),
-    )
-
-
 def stage_distilled() -> tuple[Part, ...]:
     """Distil the shipped base for mode ``fast``: 8 evaluations without guidance, every task.
 
@@ -390,7 +366,7 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_keyframes": lambda: KEYFRAME_DATA,
     "stage_keyframes": _one(stage_keyframes),
     "stage_data_lessons": lambda: (PLAIN_EDITS, PLAIN_IMAGES),
-    "stage_lessons": stage_lessons,
+    "stage_lessons": lambda: (with_lessons(_run_of(stage_mixed())),),
     "stage_distilled": stage_distilled,
     "schedule_data": schedule_data,
     **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},

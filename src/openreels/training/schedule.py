@@ -285,6 +285,33 @@ def sft_2() -> TrainConfig:
     )
 
 
+def with_lessons(mixed: TrainConfig) -> TrainConfig:
+    """References and edits by instruction for the shipped base, of the world that it knows.
+
+    Half of the batches are what they were, so that nothing is forgotten. The prompt encoder reads
+    words alone here: references are known by their latents and by the names on their tokens. Ours.
+
+    Args:
+        mixed: The run that the base had.
+
+    Returns:
+        Its successor.
+    """
+    share = 0.5 / sum(bucket.weight for bucket in mixed.data)
+    return replace(
+        mixed,
+        name="stage_lessons",
+        model=replace(mixed.model, num_tags=NUM_TAGS),
+        init="shipped",
+        data=(
+            *(replace(bucket, weight=share * bucket.weight) for bucket in mixed.data),
+            ShardData(folder=PLAIN_EDITS.folder, weight=0.25, batch_size=10),
+            ShardData(folder=PLAIN_IMAGES.folder, weight=0.25, batch_size=12),
+        ),
+        contact_weight=5.0,
+    )
+
+
 def data_folder(data: object) -> str:
     """Folder of a bucket of shards; empty for scenes made on the fly."""
     return data.folder if isinstance(data, ShardData) else ""
