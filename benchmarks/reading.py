@@ -98,15 +98,15 @@ def sound_for(components: Components, case: Case, rule: Guidance, steps: int) ->
         made = components.mmdit(
             Joint(twice(picture), twice(sound)), case.context, case.mask, level_of
         ).audio
-        alone = components.mmdit(
-            Joint(None, sound), case.context[:count], case.mask[:count], level_of.audio[:count]
-        ).audio
-        seeing, without, blind = (
-            audio_latents_from(one) for one in (made[:count], made[count:], alone)
-        )
-        pulled = combine(Joint(None, seeing), Joint(None, without), rule).audio
-        assert pulled is not None
-        noisy = noisy + (after - level) * follow(pulled, seeing, blind, rule)
+        seeing, without = audio_latents_from(made).chunk(2)
+        velocity = combine(Joint(None, seeing), Joint(None, without), rule).audio
+        assert velocity is not None
+        if rule.sync != 1:
+            alone = components.mmdit(
+                Joint(None, sound), case.context[:count], case.mask[:count], level_of.audio[:count]
+            ).audio
+            velocity = follow(velocity, seeing, audio_latents_from(alone), rule)
+        noisy = noisy + (after - level) * velocity
     return noisy
 
 

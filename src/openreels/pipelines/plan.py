@@ -223,7 +223,7 @@ class _StageMaker:
         evaluations = self.options.refiner_steps if refines else num_evaluations(self.sampling)
         flops = forward_flops(config, lengths, sparse=pattern if sparsity else None)
         blind = 0
-        if lengths.audio and self.sampling.rule.sync != 1:
+        if lengths.audio and self.sampling.sync != 1:
             blind = forward_flops(config, replace(lengths, video=0)).total
         parameters = num_parameters(config, Joint(True, not refines))
         return Stage(
