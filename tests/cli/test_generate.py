@@ -6,11 +6,16 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from openreels.core.request import GenerationRequest
 from openreels.media.audio import read_waveform
 from openreels.media.clip import read_clip
 from openreels.media.image import read_image
+from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
+from openreels.weights.checkpoint import load_network
+from openreels.weights.lora import save_lora
 
 FAST = ("--steps", "1", "--duration", "1", "--no-enhance")
 
@@ -81,6 +86,31 @@ def test_a_masked_edit_with_a_smaller_mask_says_so(openreels, files, tiny_model)
     assert np.abs(kept[left].astype(int) - source[left]).mean() < 6
 
 
+def test_changes_of_the_weights_are_added_and_told(openreels, files, tiny_model):
+    network = load_network(tiny_model / "mmdit.safetensors", kind=MMDiT)
+    config = LowRankConfig(rank=1, alpha=4.0)
+    add_low_rank(network, config, generator=torch.Generator().manual_seed(0))
+    factors = low_rank_factors(network.state_dict())
+    ones = {name: torch.ones_like(factor) for name, factor in factors.items()}
+    save_lora(files / "look.safetensors", network, ones, config, metadata={"recipe": "none"})
+    told = json.loads(openreels("inspect", "look.safetensors", "--json").out)
+    assert (told["kind"], told["network"]) == ("low-rank changes", "mmdit")
+    assert told["config"] == {"rank": 1, "alpha": 4.0}
+    made = []
+    for words, name in (
+        ((), ""),
+        (("--lora", "look.safetensors=0"), " + 0 look.safetensors"),
+        (("--lora", "look.safetensors"), " + 1 look.safetensors"),
+    ):
+        model = ("--preset", tiny_model, "--steps", 1, "--no-enhance", "--json")
+        result = openreels("generate", "a red ball", "-o", "a.png", *model, *words)
+        assert result.status == 0, result.err
+        assert json.loads(result.out)["model"] == f"{tiny_model}{name}"
+        made.append(read_image(files / "a.png"))
+    assert np.array_equal(made[0], made[1])
+    assert not np.array_equal(made[0], made[2])
+
+
 def test_six_keyframes_are_accepted(openreels, files, tiny_model):
     words = (*keyframes(6, step=0.2 + 0.05), "-o", "a.mp4", "--duration", "1.5", "--steps", 1)
     result = openreels("generate", "a red ball", *words, "--preset", tiny_model)
@@ -125,6 +155,9 @@ WRONG = {
     "tag form": (["--ref", "hero"], "--ref takes @TAG=IMAGE"),
     "exclusive": (["--extend", "clip.mp4", "--edit", "clip.mp4"], "only one clip"),
     "no model": (["--preset", "none"], "a model is 'stage' or a folder of weights"),
+    "change missing": (["--lora", "none.safetensors"], "no weights file at none.safetensors"),
+    "change is no change": (["--lora", "text.png"], "text.png is not a safetensors file"),
+    "change without a scale": (["--lora", "a="], "--lora takes FILE or FILE=SCALE, got 'a='"),
     "request missing": (["--request", "none.json"], "must exist, got none.json"),
     "request broken": (["--request", "text.mp4"], "must be written as JSON"),
     "request unknown field": (["--request", "bad.json"], "keyframes[0].when is not a field"),

@@ -1,6 +1,12 @@
 import pytest
 
-from openreels.cli.parsing import parse_keyframe, parse_reference, parse_tagged, parse_time
+from openreels.cli.parsing import (
+    parse_keyframe,
+    parse_lora,
+    parse_reference,
+    parse_tagged,
+    parse_time,
+)
 
 
 def test_values_with_a_form():
@@ -34,3 +40,14 @@ def test_a_reference_needs_both_halves():
         parse_reference("@cat")
     with pytest.raises(ValueError, match=r"--grid takes @TAG=FILE, got 'x'"):
         parse_tagged("x", option="--grid")
+
+
+def test_changes_of_weights_have_a_scale():
+    assert parse_lora("a.safetensors") == ("a.safetensors", 1.0)
+    assert parse_lora("a=b.safetensors=-0.5") == ("a=b.safetensors", -0.5)
+
+
+@pytest.mark.parametrize("text", ["", "=", "a=b.safetensors", "a=", "a=nan", "a=inf", "=1"])
+def test_a_scale_must_be_a_number(text):
+    with pytest.raises(ValueError, match=r"--lora takes FILE or FILE=SCALE"):
+        parse_lora(text)

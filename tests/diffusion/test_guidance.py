@@ -35,6 +35,23 @@ def test_each_modality_has_its_scale():
     assert without.calls == 1
 
 
+def test_the_sound_follows_the_picture_where_both_are_there():
+    seeing, without, alone = _Constant(), _Constant(), _Constant()
+    level, rule = torch.full((2,), 0.5), Guidance(scales=Joint(3.0, 2.0), sync=4.0)
+    velocity = guide(seeing, without, rule, blind=alone)(seeing.velocity, level)
+    a, b, c = (one.velocity for one in (seeing, without, alone))
+    assert torch.equal(velocity.video, combine(a, b, rule).video)
+    expected = b.audio + 2 * (a.audio - b.audio) + 3 * (a.audio - c.audio)
+    assert torch.allclose(velocity.audio, expected, atol=1e-5)
+    # Without the other guidance it costs one evaluation more, and none for a single modality.
+    only = guide(seeing, without, Guidance(sync=2.0), blind=alone)
+    assert torch.allclose(only(a, level).audio, 2 * a.audio - c.audio, atol=1e-5)
+    assert (without.calls, alone.calls) == (1, 2)
+    assert only(Joint(None, a.audio), level) is a
+    assert alone.calls == 2
+    assert guide(seeing, without, Guidance(sync=2.0)) is seeing
+
+
 def test_an_absent_modality_stays_absent():
     _, _, velocity = _guided(Guidance(scales=Joint(3.0, 2.0)), audio=False)
     assert velocity.audio is None

@@ -9,17 +9,20 @@ from openreels.core.errors import CheckpointError
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
 from openreels.pipelines import fast as module
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
 from openreels.pipelines.settings import MODES
-from openreels.weights.checkpoint import save_network
+from openreels.weights.checkpoint import load_network, save_network
+from openreels.weights.lora import save_lora
 
 MARK = {
     "num_steps": 3,
     "shift": 2.0,
     "guidance_scale": 4.0,
     "audio_guidance_scale": 4.0,
+    "sync_guidance_scale": 1.0,
     "audio_lag": 1.0,
 }
 
@@ -90,6 +93,69 @@ def test_what_it_cannot_do_runs_on_the_base_and_is_told(both, fields, named):
     assert f"so {named} had the base run" in result.metadata["notes"][0]
 
 
+def write_changes(path, network, **story):
+    """Random changes of rank 2, and the network with them in its weights."""
+    config = LowRankConfig(rank=2, alpha=3.0)
+    draw = torch.Generator().manual_seed(3)
+    add_low_rank(network, config, generator=draw)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name.endswith(".up"):
+                parameter.copy_(torch.randn(parameter.shape, generator=draw).half().float())
+            if name.endswith(".down"):
+                parameter.copy_(parameter.half().float())
+    save_lora(path, network, low_rank_factors(network.state_dict()), config, metadata=story)
+    return network
+
+
+def test_changes_of_the_base_are_a_distilled_base_too(folder, components, tmp_path):
+    for name in ("mmdit", "video_vae", "audio_vae", "text_encoder"):
+        (tmp_path / f"{name}.safetensors").symlink_to(folder / f"{name}.safetensors")
+    changed = write_changes(
+        tmp_path / module.FAST_LORA_FILE,
+        load_network(folder / "mmdit.safetensors", kind=MMDiT),
+        distilled=MARK,
+    )
+    found = Components.load(tmp_path)
+    for name, layer in changed.named_modules():
+        if isinstance(layer, torch.nn.Linear):
+            got = found.fast.network.get_submodule(name).weight
+            torch.testing.assert_close(got, layer.weight, rtol=1e-4, atol=1e-5)
+    for name, value in found.mmdit.state_dict().items():
+        assert torch.equal(value, components.mmdit.state_dict()[name])
+    result, base, quick = run(found)
+    assert (base, quick) == ([], [1, 1, 1])
+    assert result.metadata["distilled"] is True
+    # Whole weights come first.
+    (tmp_path / module.FAST_FILE).symlink_to(folder / module.FAST_FILE)
+    whole = Components.load(tmp_path).fast.network.state_dict()
+    student = load_network(folder / module.FAST_FILE).state_dict()
+    assert all(torch.equal(whole[name], student[name]) for name in student)
+
+
+def test_changes_that_were_not_distilled_are_refused(components, folder, tmp_path):
+    path = tmp_path / module.FAST_LORA_FILE
+    write_changes(path, load_network(folder / "mmdit.safetensors", kind=MMDiT))
+    with pytest.raises(CheckpointError, match="without the mark"):
+        module.find_fast(tmp_path, components.mmdit)
+
+
+def test_changes_of_a_model_are_in_what_it_makes_and_in_its_name(folder, tmp_path):
+    path = tmp_path / "look.safetensors"
+    write_changes(path, load_network(folder / "mmdit.safetensors", kind=MMDiT))
+    request = GenerationRequest(prompt="a ball", kind="image", steps=2, enhance=False)
+    pictures = {}
+    for scale in (None, 0.0, 1.0, 2.0):
+        loras = () if scale is None else ((path, scale),)
+        result = generate(Components.load(folder, loras=loras), request)
+        pictures[scale] = result.clip.frames
+        wanted = str(folder) if scale is None else f"{folder} + {scale:g} {path}"
+        assert result.metadata["model"] == wanted
+    assert torch.equal(torch.as_tensor(pictures[None]), torch.as_tensor(pictures[0.0]))
+    assert not torch.equal(torch.as_tensor(pictures[1.0]), torch.as_tensor(pictures[0.0]))
+    assert not torch.equal(torch.as_tensor(pictures[1.0]), torch.as_tensor(pictures[2.0]))
+
+
 def test_other_modes_and_models_without_it_are_as_before(both, components):
     result, base, quick = run(both, mode="std")
     assert (base, quick) == ([2, 1] * MODES["std"].num_steps, [])
@@ -132,6 +198,7 @@ def test_its_sampling_is_straight_steps_between_its_levels():
         ({"num_steps": 0}, "num_steps must be at least 1"),
         ({"shift": 0.0}, "shift positive"),
         ({"guidance_scale": 0.0}, "must be at least 1"),
+        ({"sync_guidance_scale": 0.9}, "4, 4, 0.9 and 1"),
         ({"audio_lag": 0.5}, "audio_lag must be at least 1"),
     ],
 )

@@ -275,7 +275,9 @@ def test_keyframes_come_from_the_material_that_was_read(model):
 
 def test_a_distilled_base_makes_none(model):
     mark = {"num_steps": 1, "shift": 1.0, "guidance_scale": 4.0, "audio_guidance_scale": 4.0}
-    fast = FastBase(network=model.mmdit, distilled=Distilled(**mark, audio_lag=1.0))
+    fast = FastBase(
+        network=model.mmdit, distilled=Distilled(**mark, sync_guidance_scale=1.0, audio_lag=1.0)
+    )
     made = generate(replace(model, fast=fast), _request())
     assert made.metadata["distilled"] is True
     assert not any("keyframes" in note for note in made.metadata["notes"])

@@ -61,7 +61,8 @@ def teacher(model_config):
 @pytest.fixture
 def distiller(teacher, prompts):
     def make(**fields):
-        fields = {"num_steps": 4, "teacher_steps": 3, "visited_share": 0.0} | fields
+        plain = {"audio_lag": 1.0, "sync": 1.0, "guidance": (4.0, 4.0)}
+        fields = {"num_steps": 4, "teacher_steps": 3, "visited_share": 0.0} | plain | fields
         config = DistillConfig(**fields)
         return Distiller(config=config, teacher=teacher, encode_text=prompts.encode_text, seed=5)
 
@@ -94,8 +95,11 @@ def masks_of(branch, count):
     return branch.tokens[:, -count:].unflatten(-1, (4, -1))[..., -1].bool()
 
 
-@pytest.mark.parametrize("lag", [1.0, 4.0])
-def test_the_teacher_is_the_sampler(tiny_networks, lag):
+@pytest.mark.parametrize(
+    ("lag", "pull", "sync"),
+    [(1.0, 2.0, 1.0), (4.0, 2.0, 1.0), (1.0, 2.0, 3.0), (4.0, 1.0, 3.0)],
+)
+def test_the_teacher_is_the_sampler(tiny_networks, lag, pull, sync):
     """A chain of one step of many is a run of the sampler, guidance and masks included."""
     networks = {name: network.eval() for name, network in tiny_networks().items()}
     with torch.no_grad():
@@ -109,8 +113,8 @@ def test_the_teacher_is_the_sampler(tiny_networks, lag):
     request = GenerationRequest(prompt="a red ball", edit="a", edit_region="m")
     with torch.no_grad():
         conditions = build(request, components, Material(clip=clip, region=region))
-        sampling = Sampling(num_steps=3, stepper="adams", guidance=Joint(3.0, 2.0), shift=2.0)
-        sampling = replace(sampling, audio_lag=lag)
+        sampling = Sampling(num_steps=3, stepper="adams", guidance=Joint(3.0, pull), shift=2.0)
+        sampling = replace(sampling, audio_lag=lag, sync=sync)
         expected = denoise(components, conditions, sampling, seed=4)
         noise = draw_noise(components, conditions, 4)
         given = conditions.given
@@ -128,8 +132,8 @@ def test_the_teacher_is_the_sampler(tiny_networks, lag):
             sigma=torch.ones(1),
             tasks=("inpaint_fixed",),
         )
-        config = DistillConfig(num_steps=1, teacher_steps=3, shift=2.0, guidance=(3.0, 2.0))
-        config = replace(config, audio_lag=lag)
+        config = DistillConfig(num_steps=1, teacher_steps=3, shift=2.0, guidance=(3.0, pull))
+        config = replace(config, audio_lag=lag, sync=sync)
         teaches = Distiller(
             config=config,
             teacher=components.mmdit,
@@ -172,6 +176,8 @@ def test_a_student_that_already_does_it_has_no_loss(make_batch, distiller, teach
     assert loss_of(other, perfect.teach(batch, other, 0)) > 1e-3
     guided = distiller(guidance=(4.0, 4.0)).teach(batch, teacher, 1)
     assert loss_of(teacher, guided) > 1e-6
+    follows = distiller(**one | {"sync": 3.0}).teach(batch, teacher, 1)
+    assert (loss_of(teacher, follows) > 1e-6) == (names[0] == "t2av")
 
 
 def test_lessons_with_references_are_distilled_too(
@@ -319,7 +325,12 @@ def test_an_interrupted_distillation_is_bitwise_the_whole_one(distill_config, tm
     assert states[0].keys() == states[1].keys()
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     assert mark_of(result.export) == Distilled(
-        num_steps=4, shift=3.0, guidance_scale=4.0, audio_guidance_scale=4.0, audio_lag=1.0
+        num_steps=4,
+        shift=3.0,
+        guidance_scale=4.0,
+        audio_guidance_scale=1.5,
+        sync_guidance_scale=4.0,
+        audio_lag=8.0,
     )
     changed = replace(distill_config.distill, num_steps=2)
     with pytest.raises(CheckpointError, match="another distill"):
@@ -344,7 +355,7 @@ def test_the_student_comes_closer_to_its_teacher(distill_config, tmp_path):
 def test_distilled_weights_do_not_teach(distill_config, tmp_path, teacher, prompts):
     path = tmp_path / "fast.safetensors"
     mark = {"num_steps": 4, "shift": 1.0, "guidance_scale": 4.0, "audio_guidance_scale": 4.0}
-    mark |= {"audio_lag": 1.0}
+    mark |= {"sync_guidance_scale": 1.0, "audio_lag": 1.0}
     save_network(path, teacher, metadata={"distilled": mark})
     config = replace(distill_config.distill, teacher="fast.safetensors")
     with pytest.raises(CheckpointError, match="must hold a base"):

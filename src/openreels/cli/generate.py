@@ -1,16 +1,20 @@
 """``openreels generate``: a command line to a request, a request to a file."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from openreels.cli.console import print_json, progress_bars
-from openreels.cli.parsing import parse_keyframe, parse_reference, parse_tagged
+from openreels.cli.parsing import parse_keyframe, parse_lora, parse_reference, parse_tagged
 from openreels.core.config import from_dict, to_dict
 from openreels.core.request import ASPECT_RATIOS, MODES, RESOLUTIONS, GenerationRequest, validate
+
+if TYPE_CHECKING:
+    from openreels.pipelines.model import Model
 
 _RATIOS, _SIZES, _MODES = "|".join(ASPECT_RATIOS), "|".join(RESOLUTIONS), "|".join(MODES)
 _WHAT, _HOW, _FRAMES = "What to make", "How to make it", "Frames that are given"
@@ -28,6 +32,9 @@ def generate(
         _option(_WHAT, "Output; the suffix chooses: .mp4 .webm .gif .wav .png.", "--output", "-o"),
     ] = None,
     preset: Annotated[str, _option(_HOW, "stage, or a folder of weights.")] = "stage",
+    lora: Annotated[
+        list[str] | None, _option(_HOW, "Change of the weights.", metavar="FILE[=SCALE]")
+    ] = None,
     duration: Annotated[
         float | None, _option(_WHAT, "Seconds, 1 to 15; 3. With --extend: of the new part.")
     ] = None,
@@ -128,7 +135,9 @@ def generate(
             f"an enhancer rewrites the prompt, got {enhancer!r} for a prompt that is taken as it "
             "is; leave one of the two out"
         )
-    _run(whole, out, preset=preset, enhancer=enhancer, save_request=save_request, as_json=as_json)
+    loras = tuple(parse_lora(text) for text in lora or ())
+    with_model = partial(_load, preset, enhancer=enhancer, loras=loras)
+    _run(whole, out, with_model, save_request=save_request, as_json=as_json)
 
 
 def _tagged(texts: Sequence[str] | None, option: str) -> list[dict[str, Any]]:
@@ -171,12 +180,19 @@ def read_request(path: Path) -> GenerationRequest:
     return GenerationRequest.from_json(text)
 
 
+def _load(preset: str, *, enhancer: str | None, loras: Sequence[tuple[str, float]]) -> "Model":
+    from openreels.pipelines.enhance import enhancer_named
+    from openreels.pipelines.model import load
+
+    named = None if enhancer is None else enhancer_named(enhancer)
+    return load(preset, enhancer=named, loras=loras)
+
+
 def _run(
     request: GenerationRequest,
     out: Path,
+    load_model: Callable[[], "Model"],
     *,
-    preset: str,
-    enhancer: str | None,
     save_request: Path | None,
     as_json: bool,
 ) -> None:
@@ -193,10 +209,7 @@ def _run(
     start = time.perf_counter()
     with progress_bars() as progress:
         progress("load", 0, 1)
-        from openreels.pipelines.enhance import enhancer_named
-        from openreels.pipelines.model import load
-
-        model = load(preset, enhancer=None if enhancer is None else enhancer_named(enhancer))
+        model = load_model()
         progress("load", 1, 1)
         result = model.run(request, progress=progress)
         progress("write", 0, 1)

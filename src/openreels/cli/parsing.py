@@ -1,5 +1,6 @@
 """Option values with a form of their own: ``1.5=a.png``, ``@tag=a.png,b.png``, ``30m``."""
 
+import math
 import re
 from typing import Any
 
@@ -54,6 +55,31 @@ def parse_tagged(text: str, *, option: str) -> dict[str, Any]:
     """
     tag, path = _halves(text, option=option, form="@TAG=FILE")
     return {"tag": tag, "path": path}
+
+
+def parse_lora(text: str) -> tuple[str, float]:
+    """``FILE`` or ``FILE=SCALE``.
+
+    Args:
+        text: Value of ``--lora``.
+
+    Returns:
+        Path of a file of low-rank changes, and how much of them is added.
+
+    Raises:
+        ValueError: If the scale is no number, or infinite.
+    """
+    head, equals, tail = text.rpartition("=")
+    path, scale = (head, tail) if equals else (tail, "1")
+    try:
+        share = float(scale)
+    except ValueError:
+        share = math.nan
+    if not path.strip() or not math.isfinite(share):
+        raise ValueError(
+            f"--lora takes FILE or FILE=SCALE, got {text!r}; the scale must be a finite number"
+        )
+    return path, share
 
 
 def parse_time(text: str) -> float:

@@ -50,8 +50,14 @@ class Guidance:
         return not self.is_off and self.interval[0] <= sigma <= self.interval[1]
 
 
-def guide(conditional: Denoise, unconditional: Denoise, guidance: Guidance) -> Denoise:
-    """Guide a denoiser away from its unconditional prediction.
+def guide(
+    conditional: Denoise,
+    unconditional: Denoise,
+    guidance: Guidance,
+    *,
+    blind: Denoise | None = None,
+) -> Denoise:
+    """Guide a denoiser away from its unconditional prediction, and its sound towards the picture.
 
     Implements Ho and Salimans 2022 (arXiv 2207.12598), restricted to an interval of noise as in
     Kynkaanniemi et al. 2024 (arXiv 2404.07724).
@@ -60,18 +66,27 @@ def guide(conditional: Denoise, unconditional: Denoise, guidance: Guidance) -> D
         conditional: Velocity with prompt and references.
         unconditional: Velocity without them, or with a negative prompt. The same mask.
         guidance: Scales. When it is off, ``conditional`` itself is returned.
+        blind: Velocity of the audio with the prompt, of a branch that sees no video; None leaves
+            out ``Guidance.sync``.
 
     Returns:
-        A denoiser that takes two evaluations where guidance applies and one elsewhere.
+        A denoiser that takes two evaluations where guidance applies and one elsewhere, and one of
+        ``blind`` where both modalities run.
     """
-    if guidance.is_off:
+    follows = blind is not None and guidance.sync != 1
+    if guidance.is_off and not follows:
         return conditional
 
     def denoise(noisy: Joint[Tensor | None], sigma: PerSample) -> Joint[Tensor | None]:
-        velocity = conditional(noisy, sigma)
-        if not guidance.applies(float(sigma[0])):
+        velocity = seeing = conditional(noisy, sigma)
+        if guidance.applies(float(sigma[0])):
+            velocity = combine(seeing, unconditional(noisy, sigma), guidance)
+        if blind is None or not follows or noisy.video is None or velocity.audio is None:
             return velocity
-        return combine(velocity, unconditional(noisy, sigma), guidance)
+        alone = blind(noisy, sigma).audio
+        if alone is None or seeing.audio is None:
+            return velocity
+        return Joint(velocity.video, follow(velocity.audio, seeing.audio, alone, guidance))
 
     return denoise
 

@@ -1,5 +1,6 @@
 """Components: the loaded networks of one model, and what it can do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -14,9 +15,10 @@ from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
-from openreels.pipelines.fast import FAST_FILE, FastBase, check_base, check_pair, load_fast
+from openreels.pipelines.fast import FastBase, check_base, check_pair, find_fast
 from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
+from openreels.weights.lora import merge_lora
 
 SHIPPED = "stage"
 """Name of the model inside the package."""
@@ -49,7 +51,7 @@ class Components:
     fast: FastBase | None = None
     """The transformer distilled to few steps, for mode ``fast``; None where the model has none."""
     name: str = SHIPPED
-    """Preset or folder that it came from."""
+    """Preset or folder that it came from, and low-rank changes that were added."""
     can: Capabilities = Capabilities()
     """What it was trained for."""
     enhancer: Enhancer | None = None
@@ -78,14 +80,22 @@ class Components:
         return next(self.mmdit.parameters()).device
 
     @staticmethod
-    def load(model: str | Path = SHIPPED, device: str | torch.device = "cpu") -> "Components":
+    def load(
+        model: str | Path = SHIPPED,
+        device: str | torch.device = "cpu",
+        *,
+        loras: Sequence[tuple[str | Path, float]] = (),
+    ) -> "Components":
         """Load the networks of a model.
 
         Args:
             model: ``stage``, the one inside the package, or a folder that holds
                 ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
-                may hold ``refiner.safetensors`` and ``mmdit-fast.safetensors``.
+                may hold ``refiner.safetensors`` and ``mmdit-fast.safetensors`` or
+                ``mmdit-fast-lora.safetensors``.
             device: Where they go.
+            loras: Files of low-rank changes that are added to the transformer, and how much of
+                each; what mode ``fast`` has as changes of the base has them too.
 
         Returns:
             The networks in evaluation mode: fp32 on a CPU; on a GPU that has it, the transformer
@@ -110,9 +120,10 @@ class Components:
         if (folder / REFINER_FILE).exists():
             refiner = load_network(folder / REFINER_FILE, device, kind=MMDiT)
             refiner = refiner.requires_grad_(False).to(compute_dtype(device))
-        fast = None
-        if (folder / FAST_FILE).exists():
-            fast = load_fast(folder / FAST_FILE, device)
+        for path, scale in loras:
+            merge_lora(mmdit, path, scale=scale)
+        fast = find_fast(folder, mmdit)
+        if fast is not None:
             fast.network.to(compute_dtype(device))
         for network in (video_vae, audio_vae, prompts, mmdit):
             network.requires_grad_(False)
@@ -124,7 +135,7 @@ class Components:
             audio_vae=audio_vae,
             text_encoder=prompts,
             enhancer=StageEnhancer(),
-            name=str(model),
+            name=" + ".join([str(model), *(f"{scale:g} {path}" for path, scale in loras)]),
         )
 
 

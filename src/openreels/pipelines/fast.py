@@ -1,14 +1,14 @@
 """The distilled base: weights that go from noise to data in a few steps, beside those that do not.
 
-A model may hold ``mmdit-fast.safetensors`` beside ``mmdit.safetensors``. What it was distilled for
-is written in its header: noise levels, and the guidance that its steps have taken in, so that a
-step is one evaluation of one row.
+A model may hold ``mmdit-fast.safetensors`` beside ``mmdit.safetensors``, or, at a fraction of the
+size, ``mmdit-fast-lora.safetensors``: low-rank changes of the base. What it was distilled for is
+written in its header: noise levels, and the guidance that its steps have taken in, so that a step
+is one evaluation of one row.
 """
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from openreels.conditioning.conditions import Conditions
 from openreels.core.config import from_dict
@@ -18,9 +18,12 @@ from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
 from openreels.pipelines.settings import Sampling
 from openreels.weights.checkpoint import load_network, read_network_header
+from openreels.weights.lora import is_lora, merge_lora, read_lora_header
 
 FAST_FILE = "mmdit-fast.safetensors"
 """Weights of the distilled base in a model's folder; a model need not have them."""
+FAST_LORA_FILE = "mmdit-fast-lora.safetensors"
+"""The same as low-rank changes of the base; whole weights come first where a folder has both."""
 MARK = "distilled"
 """Key of the header's metadata that holds a ``Distilled``."""
 
@@ -41,6 +44,8 @@ class Distilled:
     """Guidance of the picture that its teacher had, >= 1; it cannot be changed any more."""
     audio_guidance_scale: float | int
     """The same of the sound."""
+    sync_guidance_scale: float | int
+    """The same of the pull of the picture on the sound."""
     audio_lag: float | int
     """How far audio lags behind video (``diffusion.lag``), >= 1."""
 
@@ -50,10 +55,11 @@ class Distilled:
                 "num_steps must be at least 1 and shift positive, got "
                 f"{self.num_steps} and {self.shift:g}"
             )
-        if min(self.guidance_scale, self.audio_guidance_scale, self.audio_lag) < 1:
+        scales = (self.guidance_scale, self.audio_guidance_scale, self.sync_guidance_scale)
+        if min(*scales, self.audio_lag) < 1:
             raise ValueError(
                 "guidance scales and audio_lag must be at least 1 (off), got "
-                f"{self.guidance_scale:g}, {self.audio_guidance_scale:g} and {self.audio_lag:g}"
+                f"{', '.join(f'{scale:g}' for scale in scales)} and {self.audio_lag:g}"
             )
 
     @property
@@ -87,7 +93,8 @@ def mark_of(path: Path) -> Distilled | None:
     Raises:
         CheckpointError: If the file is missing or damaged, or its mark is not understood.
     """
-    metadata = read_network_header(path).metadata
+    lora = is_lora(path)
+    metadata = (read_lora_header(path) if lora else read_network_header(path)).metadata
     if MARK not in metadata:
         return None
     try:
@@ -96,15 +103,15 @@ def mark_of(path: Path) -> Distilled | None:
         raise CheckpointError(f"the mark {MARK!r} in {path} does not fit: {error}") from error
 
 
-def load_fast(path: Path, device: str | torch.device) -> FastBase:
+def load_fast(path: Path, base: MMDiT) -> FastBase:
     """Load a distilled base.
 
     Args:
-        path: Its file.
-        device: Where it goes.
+        path: Its file: whole weights, or low-rank changes of the base.
+        base: The base, in fp32; on its device the distilled one comes.
 
     Returns:
-        The network, frozen, and its steps.
+        The network, frozen, in fp32, and its steps.
 
     Raises:
         CheckpointError: If the file does not fit, or holds weights that were not distilled.
@@ -115,8 +122,26 @@ def load_fast(path: Path, device: str | torch.device) -> FastBase:
             f"{path} must hold distilled weights, got some without the mark {MARK!r}; distil them "
             "with openreels train stage_distilled, or remove the file"
         )
-    network = load_network(path, device, kind=MMDiT)
+    if is_lora(path):
+        network = copy.deepcopy(base)
+        merge_lora(network, path)
+    else:
+        network = load_network(path, next(base.parameters()).device, kind=MMDiT)
     return FastBase(network=network.requires_grad_(False), distilled=mark)
+
+
+def find_fast(folder: Path, base: MMDiT) -> FastBase | None:
+    """Load the distilled base of a model's folder; None where it has none.
+
+    Args:
+        folder: With or without one of ``FAST_FILE`` and ``FAST_LORA_FILE``.
+        base: As for ``load_fast``.
+
+    Raises:
+        CheckpointError: As ``load_fast``.
+    """
+    paths = [folder / name for name in (FAST_FILE, FAST_LORA_FILE) if (folder / name).exists()]
+    return load_fast(paths[0], base) if paths else None
 
 
 def check_base(path: Path) -> None:

@@ -1,5 +1,6 @@
 """The Python door: ``openreels.load("stage").generate("a red ball bounces")``."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,7 @@ def load(
     device: str | torch.device | None = None,
     *,
     enhancer: Enhancer | None = None,
+    loras: Sequence[tuple[str | Path, float]] = (),
 ) -> Model:
     """Load a model.
 
@@ -130,6 +132,8 @@ def load(
         model: ``stage``, which ships with the package, or a folder of weights.
         device: Where it runs; None takes a GPU if there is one, else the CPU.
         enhancer: What rewrites prompts; None takes the model's own.
+        loras: Files of low-rank changes of the transformer, and how much of each is added; 1 is
+            as they were trained.
 
     Returns:
         The model, ready to generate.
@@ -139,5 +143,5 @@ def load(
     """
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    components = Components.load(model, device)
+    components = Components.load(model, device, loras=loras)
     return Model(components if enhancer is None else replace(components, enhancer=enhancer))

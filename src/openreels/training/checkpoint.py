@@ -79,8 +79,8 @@ def restore_state(path: Path, state: TrainState, config: TrainConfig) -> None:
         path: What ``save_state`` wrote.
         state: A fresh state; changed in place.
         config: The run's config. Rates, steps and data shares may differ from the saved ones, which
-            is logged; the model, the seed, the kind of optimiser, the averages and the
-            distillation may not.
+            is logged; the model, the seed, the kind of optimiser, the averages, the
+            distillation and low-rank changes may not.
 
     Raises:
         CheckpointError: If the file is damaged, no training state, or of another run.
@@ -116,6 +116,7 @@ def _check_config(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> 
         "optim.kind": (saved["optim"].get("kind", "adamw"), wanted["optim"]["kind"]),
         "ema_decays": (saved["optim"]["ema_decays"], wanted["optim"]["ema_decays"]),
         "distill": (saved.get("distill"), wanted["distill"]),
+        "lora": (saved.get("lora"), wanted["lora"]),
     }
     for name, (old, new) in fixed.items():
         if old != new:

@@ -12,6 +12,7 @@ from openreels.core.products import Products
 from openreels.core.shapes import BASE_FPS, ClipShape, frames_of_seconds, size_for
 from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit.config import MMDiTConfig
+from openreels.nn.low_rank import LowRankConfig
 from openreels.stage.reference_tasks import TASKS as LESSONS
 from openreels.stage.world import WorldSettings
 from openreels.training.codecs import CodecPaths
@@ -250,6 +251,9 @@ class TrainConfig:
     """How a refiner is trained; ``data`` are folders of pairs then. None is the base."""
     distill: DistillConfig | None = None
     """How a base is distilled to few steps; None trains on data alone (eq. 6)."""
+    lora: LowRankConfig | None = None
+    """Low-rank changes (LoRA) of ``init``, which alone are trained and exported: a small file for a
+    new look or for mode ``fast``. None trains the weights themselves. Not of the paper."""
     codecs: CodecPaths = field(default_factory=CodecPaths)
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()
@@ -320,6 +324,13 @@ class TrainConfig:
         if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):
             raise ValueError("a refiner's data must be folders of pairs (ShardData)")
         self._check_distillation()
+        if self.lora is not None and (
+            self.init is None or self.refiner is not None or self.trained != "all"
+        ):
+            raise ValueError(
+                "lora changes all of a base that is given, got a run without init, of a refiner, "
+                "or of a part; name the base in init and leave the others out"
+            )
 
     def _check_distillation(self) -> None:
         if self.distill is None:

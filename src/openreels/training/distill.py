@@ -236,6 +236,11 @@ def without_prompt(batch: TrainingBatch, empty: Encoded) -> TrainingBatch:
     )
 
 
+def without_video(batch: TrainingBatch) -> TrainingBatch:
+    """Take the video away, so that the audio branch runs by itself."""
+    return replace(batch, inputs=Joint(None, batch.inputs.audio))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Distiller:
     """Gives batches the targets of a teacher; all draws follow from the seed and the step."""
@@ -332,6 +337,7 @@ class Distiller:
             self._field(self.teacher, batch),
             self._field(self.teacher, empty),
             config.rule,
+            blind=self._field(self.teacher, without_video(batch)),
         )
         first = index * config.teacher_steps
         span = self.levels[first : first + config.teacher_steps + 1]

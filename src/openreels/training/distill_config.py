@@ -6,6 +6,7 @@ from openreels.core.joint import Joint
 from openreels.diffusion.guidance import Guidance
 from openreels.diffusion.solvers import STEPPERS
 from openreels.pipelines.fast import Distilled
+from openreels.pipelines.settings import AUDIO_GUIDANCE, AUDIO_LAG, SYNC
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,9 +30,11 @@ class DistillConfig:
     """Steps of the teacher within one of the student's."""
     stepper: str = "adams"
     """Its solver, a name in ``diffusion.solvers.STEPPERS``."""
-    guidance: tuple[float, float] = (4.0, 4.0)
+    guidance: tuple[float, float] = (4.0, AUDIO_GUIDANCE)
     """Its guidance scales of video and audio, >= 1; the student takes them in."""
-    audio_lag: float = 1.0
+    sync: float = SYNC
+    """Its pull of the picture on the sound (``Guidance.sync``), >= 1; taken in as well."""
+    audio_lag: float = AUDIO_LAG
     """How far audio lags behind video on the way (``diffusion.lag``), >= 1; 1 is one level for
     both. The teacher must know the lag."""
     visited_share: float = 0.5
@@ -53,7 +56,7 @@ class DistillConfig:
     @property
     def rule(self) -> Guidance:
         """How the teacher is guided."""
-        return Guidance(scales=Joint(*self.guidance))
+        return Guidance(scales=Joint(*self.guidance), sync=self.sync)
 
     @property
     def mark(self) -> Distilled:
@@ -63,5 +66,6 @@ class DistillConfig:
             shift=self.shift,
             guidance_scale=self.guidance[0],
             audio_guidance_scale=self.guidance[1],
+            sync_guidance_scale=self.sync,
             audio_lag=self.audio_lag,
         )

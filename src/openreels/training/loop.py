@@ -5,19 +5,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from openreels.core.config import to_dict
 from openreels.core.errors import CheckpointError
 from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
+from openreels.models.mmdit.config import MMDiTConfig
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.nn.cubes import ramped_sparsity
-from openreels.pipelines.fast import FAST_FILE, MARK
+from openreels.nn.low_rank import add_low_rank
 from openreels.training.batch import BatchMaker, TaskDraw, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
@@ -26,6 +25,7 @@ from openreels.training.dataset import Dataset, Rows, ShardDataset, StageDataset
 from openreels.training.distill import load_distiller
 from openreels.training.ema import WeightAverage
 from openreels.training.encoders import load_encoders
+from openreels.training.export import export_file, export_weights
 from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
 from openreels.training.networks import fingerprints, load_frozen, weights_path
@@ -33,10 +33,9 @@ from openreels.training.optimizer import learning_rate, make_optimizer, set_lear
 from openreels.training.refiner_batch import RefinerBatchMaker
 from openreels.training.refiner_data import PairsDataset
 from openreels.training.step import Objective, training_step
-from openreels.weights.checkpoint import load_network, save_network
+from openreels.weights.checkpoint import load_network
 
 STATE_FILE = "state.safetensors"
-EXPORT_FILE = "mmdit.safetensors"
 BEFORE_ANNEAL_FILE = "state-before-anneal.safetensors"
 
 logger = logging.getLogger(__name__)
@@ -110,11 +109,6 @@ def train(
     return RunResult(step=state.step, finished=finished, export=folder / export_file(config))
 
 
-def export_file(config: TrainConfig) -> str:
-    """Name of the exported weights: what a model's folder calls them."""
-    return EXPORT_FILE if config.distill is None else FAST_FILE
-
-
 def build_state(config: TrainConfig, out: Path) -> TrainState:
     """A new run: initial weights, optimiser, averages, data at its start.
 
@@ -124,20 +118,10 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
     network = MMDiT(config.model, generator=generator(config.seed, "initial weights"))
     if config.init is not None:
         start = load_network(out / weights_path("mmdit", config.init), kind=MMDiT)
-        model = config.model
-        # What costs no parameters may change: when the tokens tell what is true, and keyframes.
-        same = ("num_tags", "keyframes", "truth_block", "audio_truth_block")
-        same += () if start.config.near_width else ("near_width",)
-        grown = replace(start.config, **{name: getattr(model, name) for name in same})
         if config.refiner is not None:
             start_from(network, start)
-        elif grown != model or start.config.num_tags not in {0, model.num_tags}:
-            raise CheckpointError(
-                f"init must have the config of the run, but for keyframes, when truths are "
-                f"told, and num_tags and near_width where it has none, got {start.config} in "
-                f"{config.init}; set the run's model to it"
-            )
         else:
+            _check_start(start.config, config)
             # Names of references are new to weights without them: they keep their initial values.
             network.load_state_dict(network.state_dict() | start.state_dict())
     if config.init_audio is not None and network.audio is not None:
@@ -148,7 +132,11 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
             )
         network.audio.load_state_dict(heard.audio.state_dict())
     network.train()
-    part = {"all": network, "near": network.video.near, "audio": network.audio}[config.trained]
+    if config.lora is not None:
+        source = generator(config.seed, "low-rank changes")
+        names = add_low_rank(network, config.lora, generator=source)
+        logger.info("%d layers have changes of rank %d", len(names), config.lora.rank)
+    part = {"all": None, "near": network.video.near, "audio": network.audio}[config.trained]
     if part is not None:
         network.requires_grad_(False)
         part.requires_grad_(True)
@@ -158,6 +146,22 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         averages=tuple(WeightAverage(network, decay) for decay in config.optim.ema_decays),
         sampler=BucketSampler(open_buckets(config, out), config.seed),
     )
+
+
+def _check_start(start: MMDiTConfig, config: TrainConfig) -> None:
+    """Refuse weights of another config than the run's."""
+    model = config.model
+    # What costs no parameters may change: when the tokens tell what is true, and keyframes.
+    same = ("keyframes", "truth_block", "audio_truth_block")
+    if config.lora is None:
+        same += () if start.num_tags else ("num_tags",)
+        same += () if start.near_width else ("near_width",)
+    if replace(start, **{name: getattr(model, name) for name in same}) != model:
+        raise CheckpointError(
+            f"init must have the config of the run, but for keyframes, when truths are told, and, "
+            f"without lora, num_tags and near_width where it has none, got {start} in "
+            f"{config.init}; set the run's model to it"
+        )
 
 
 def start_from(network: nn.Module, start: nn.Module) -> int:
@@ -379,21 +383,4 @@ class _Run:
         """Write the whole state, and the averaged weights for use."""
         state = self.state
         save_state(self.folder / STATE_FILE, state, self.config)
-        story: dict[str, Any] = {
-            "recipe": self.config.name,
-            "steps": state.step,
-            "seconds": round(state.seconds),
-        }
-        if self.config.distill is not None:
-            story |= {MARK: to_dict(self.config.distill.mark)}
-        for index, average in enumerate(state.averages):
-            name = (
-                export_file(self.config) if index == 0 else f"mmdit-ema{average.decay}.safetensors"
-            )
-            save_network(
-                self.folder / name,
-                state.network,
-                metadata=story | {"ema_decay": average.decay},
-                dtype=torch.float16,
-                state=average.state(),
-            )
+        export_weights(self.folder, state, self.config)

@@ -1,0 +1,53 @@
+"""The averaged weights of a run, written for use: a whole network, or low-rank changes of one."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from openreels.core.config import to_dict
+from openreels.nn.low_rank import low_rank_factors
+from openreels.pipelines.fast import FAST_FILE, FAST_LORA_FILE, MARK
+from openreels.training.checkpoint import TrainState
+from openreels.training.config import TrainConfig
+from openreels.weights.checkpoint import save_network
+from openreels.weights.lora import save_lora
+
+
+def export_file(config: TrainConfig) -> str:
+    """Name of the exported weights: what a model's folder calls them."""
+    if config.lora is not None:
+        return FAST_LORA_FILE if config.distill is not None else "lora.safetensors"
+    return "mmdit.safetensors" if config.distill is None else FAST_FILE
+
+
+def export_weights(folder: Path, state: TrainState, config: TrainConfig) -> None:
+    """Write every average of a run, in half precision.
+
+    Args:
+        folder: Of the run; the first average has the name of ``export_file``.
+        state: The run.
+        config: Its config.
+    """
+    story: dict[str, Any] = {
+        "recipe": config.name,
+        "steps": state.step,
+        "seconds": round(state.seconds),
+    }
+    if config.distill is not None:
+        story |= {MARK: to_dict(config.distill.mark)}
+    stem = "lora" if config.lora is not None else "mmdit"
+    for index, average in enumerate(state.averages):
+        name = f"{stem}-ema{average.decay}.safetensors" if index else export_file(config)
+        told = story | {"ema_decay": average.decay}
+        if config.lora is not None:
+            factors = low_rank_factors(average.state())
+            save_lora(folder / name, state.network, factors, config.lora, metadata=told)
+            continue
+        save_network(
+            folder / name,
+            state.network,
+            metadata=told,
+            dtype=torch.float16,
+            state=average.state(),
+        )

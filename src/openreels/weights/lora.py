@@ -1,0 +1,162 @@
+"""Low-rank changes on disk: safetensors with the keys of LoRA files, and adding them to a network.
+
+The keys are ``LAYER.lora_A.weight`` and ``LAYER.lora_B.weight``, as in the field's files; the
+header says of which network they are, their scale, and a story. Not of the paper.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from openreels.core.config import from_dict, to_dict
+from openreels.core.errors import CheckpointError
+from openreels.models.registry import name_of
+from openreels.nn.low_rank import LowRankConfig
+from openreels.weights.tensors import as_dtype, read_header, read_tensors, write_tensors
+
+FORMAT = 1
+"""Version of the layout; a reader refuses what it does not know."""
+KIND = "openreels lora"
+"""What the header says that the file is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoraHeader:
+    """What a file of low-rank changes says about itself."""
+
+    network: str
+    """Name in ``models.registry`` of the network that it changes."""
+    config: LowRankConfig
+    """Rank and scale."""
+    metadata: dict[str, Any]
+    """Whatever the writer told."""
+
+
+def save_lora(
+    path: str | Path,
+    network: nn.Module,
+    factors: Mapping[str, Tensor],
+    config: LowRankConfig,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write low-rank changes to one file in half precision, atomically.
+
+    Args:
+        path: A ``.safetensors`` file; replaced when it exists.
+        network: The registered network that they change.
+        factors: As ``nn.low_rank.low_rank_factors`` gives them.
+        config: Rank and scale.
+        metadata: JSON values that tell where they come from.
+
+    Raises:
+        ValueError: If the network is not registered, or there is no factor.
+    """
+    if not factors:
+        raise ValueError("a LoRA file must hold changes, got none; add them to the network first")
+    header = {
+        "kind": KIND,
+        "format": FORMAT,
+        "network": name_of(network),
+        "config": to_dict(config),
+        "metadata": dict(metadata or {}),
+    }
+    write_tensors(Path(path), as_dtype(factors, torch.float16), header)
+
+
+def is_lora(path: str | Path) -> bool:
+    """Whether a safetensors file holds low-rank changes.
+
+    Raises:
+        CheckpointError: If the file is missing or damaged.
+    """
+    return read_header(Path(path)).get("kind") == KIND
+
+
+def read_lora_header(path: str | Path) -> LoraHeader:
+    """Read what a file of low-rank changes says about itself.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged or no such file.
+    """
+    return _checked(Path(path), read_header(Path(path)))
+
+
+def _checked(path: Path, header: Mapping[str, Any]) -> LoraHeader:
+    if header.get("kind") != KIND:
+        raise CheckpointError(
+            f"{path} must hold low-rank changes, it holds something else; choose a file that "
+            "openreels train wrote for a run with lora"
+        )
+    if header.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has format {header.get('format')}, this version reads format {FORMAT}; "
+            "install the version that wrote it"
+        )
+    try:
+        return LoraHeader(
+            network=str(header["network"]),
+            config=from_dict(LowRankConfig, header["config"]),
+            metadata=dict(header["metadata"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"the header of {path} does not fit: {error}") from error
+
+
+@torch.no_grad()
+def merge_lora(network: nn.Module, path: str | Path, *, scale: float = 1.0) -> None:
+    """Add low-rank changes to the weights of a network, in its own dtype and in place.
+
+    Args:
+        network: Of the kind that the file was made for; other weights of it than those that the
+            changes were trained on are taken as they are.
+        path: A file that ``save_lora`` wrote.
+        scale: How much of the change is added; 0 changes nothing, a negative number takes away.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged, of another network, or has a layer that
+            the network has not or in another shape. Then nothing was changed.
+    """
+    path = Path(path)
+    tensors, raw = read_tensors(path)
+    header = _checked(path, raw)
+    if header.network != name_of(network):
+        raise CheckpointError(
+            f"{path} changes the network {header.network}, got {name_of(network)}; choose another"
+        )
+    weights = {
+        name: layer.weight
+        for name, layer in network.named_modules()
+        if isinstance(layer, nn.Linear)
+    }
+    changes = [(weights[name], a, b) for name, a, b in _pairs(path, tensors, weights)]
+    share = scale * header.config.alpha / header.config.rank
+    for weight, a, b in changes:
+        weight += (share * (b.float() @ a.float())).to(weight)
+
+
+def _pairs(
+    path: Path, tensors: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+) -> list[tuple[str, Tensor, Tensor]]:
+    """Both factors of every layer, checked against its weight."""
+    layers = sorted({name.rsplit(".lora_", 1)[0] for name in tensors})
+    found: list[tuple[str, Tensor, Tensor]] = []
+    for name in layers:
+        a, b = (tensors.get(f"{name}.lora_{letter}.weight") for letter in "AB")
+        if name not in weights or a is None or b is None:
+            raise CheckpointError(
+                f"{path} does not fit the network: {name} must be one of its linear layers with "
+                "both factors; choose a file that was made for it"
+            )
+        got, wanted = (b.shape[0], a.shape[1]), tuple(weights[name].shape)
+        if got != wanted or a.shape[0] != b.shape[1]:
+            raise CheckpointError(
+                f"{path} does not fit the network: {name} must change a weight of {wanted}, got "
+                f"factors of {tuple(b.shape)} and {tuple(a.shape)}"
+            )
+        found.append((name, a, b))
+    return found
