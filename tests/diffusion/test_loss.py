@@ -33,6 +33,19 @@ def test_what_is_not_counted_does_not_matter():
     assert torch.equal(again.video, errors.video)
 
 
+def test_errors_may_count_more_or_less():
+    predicted, target = _pair()
+    weight = torch.rand(3, 6) + 0.1
+    weight[2] = 0
+    errors = velocity_errors(predicted, target, counted=Joint(weight, None))
+    squares = (predicted.video - target.video).square().mean(2)
+    expected = (weight * squares).sum(1)[:2] / weight.sum(1)[:2]
+    assert torch.allclose(errors.video[:2], expected)
+    assert errors.video[2] == 0
+    same = velocity_errors(predicted, target, counted=Joint(torch.full((3, 6), 0.2), None))
+    assert torch.allclose(same.video, velocity_errors(predicted, target).video)
+
+
 def test_an_absent_modality_has_no_error():
     predicted, target = _pair()
     errors = velocity_errors(Joint(predicted.video, None), target)

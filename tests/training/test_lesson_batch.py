@@ -11,7 +11,15 @@ from openreels.models.text_encoder.model import PromptEncoder
 from openreels.training.batch import BatchMaker, TaskDraw
 from openreels.training.config import ShardData, TaskConfig
 from openreels.training.dataset import ShardDataset
-from openreels.training.lesson_batch import draw_structure, given_of, numbers, packs, teach
+from openreels.training.lesson_batch import (
+    CHANGED,
+    changed_of,
+    draw_structure,
+    given_of,
+    numbers,
+    packs,
+    teach,
+)
 from openreels.training.loop import Limits, build_state, train
 from openreels.training.networks import load_frozen
 from openreels.training.step import training_step
@@ -75,6 +83,51 @@ def test_of_a_masked_edit_the_source_is_given_where_nothing_changes(data, lesson
             assert torch.equal(known[row], lessons[row].known)
         else:
             assert not known[row].any()
+
+
+def test_what_an_edit_changes_is_what_differs_from_its_source(data, lessons):
+    clean = data.read(range(12)).video
+    changed = changed_of(lessons, clean)
+    edits = [row for row, lesson in enumerate(lessons) if lesson.task == "edit"]
+    assert edits
+    for row in range(12):
+        if row not in edits:
+            assert not changed[row].any()
+            continue
+        distance = (clean[row] - lessons[row].source).abs().mean(0)
+        assert torch.equal(changed[row].bool(), distance > CHANGED)
+
+
+def test_changes_weigh_as_they_are_asked_to(data, run_config, lessons):
+    encoder = load_frozen("text_encoder", run_config.codecs.text_encoder, kind=PromptEncoder)
+    rows = data.read(range(12))
+    draw = TaskDraw(names=tuple(one.task for one in lessons), video=True, sound=True, picture=False)
+
+    def batch(weight, frames=rows):
+        maker = BatchMaker(
+            config=replace(run_config, tasks=ALWAYS, change_weight=weight),
+            encode_text=encoder.encode_text,
+            conditioner=encoder,
+        )
+        return maker.make(frames, draw, shape=data.shape, black=data.black, step=0)
+
+    assert batch(1.0).counted.video is None
+    # Only in cells that all differ: then the patch of a token is one number.
+    other = replace(rows, video=rows.video.clone())
+    edit = next(row for row, lesson in enumerate(lessons) if lesson.task == "edit")
+    other.video[edit] = lessons[edit].source
+    other.video[edit, :, 0] += 1.0
+    found = batch(4.0, other).counted.video
+    target = batch(4.0, other).targets.video
+    assert found.shape == target.shape
+    per_frame = target.shape[1] // other.video.shape[2]
+    assert (found[edit, :per_frame] == 4.0).all()
+    assert (found[edit, per_frame:] == 1.0).all()
+
+
+def test_a_weight_of_changes_must_be_positive(run_config):
+    with pytest.raises(ValueError, match="change_weight must be positive, got 0"):
+        replace(run_config, change_weight=0.0)
 
 
 def test_the_share_of_silent_batches():

@@ -1,7 +1,7 @@
 """The flow-matching loss (eq. 6)."""
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from openreels.core.arrays import PerSample
@@ -19,8 +19,8 @@ def velocity_errors(
     Args:
         predicted: Velocities of a network, tokens or latents.
         target: ``velocity_of(clean, noise)`` in the same layout.
-        counted: True where an error counts, with the first axes of the velocities; None counts
-            everything. A sample with nothing to count has error 0.
+        counted: True where an error counts, or how much, >= 0, with the first axes of the
+            velocities; None counts everything. A sample with nothing to count has error 0.
 
     Returns:
         One number a sample; None for a modality that is absent on either side.
@@ -50,10 +50,13 @@ def total_loss(errors: Joint[PerSample | None]) -> Float[Tensor, ""]:
     return torch.stack(present).sum()
 
 
-def _mean_square(difference: Float[Tensor, "*s"], mask: Bool[Tensor, "*m"] | None) -> PerSample:
+def _mean_square(difference: Float[Tensor, "*s"], weight: Tensor | None) -> PerSample:
     squares = difference.square().flatten(1)
-    if mask is None:
+    if weight is None:
         return squares.mean(1)
-    wide = mask.view(*mask.shape, *[1] * (difference.ndim - mask.ndim)).expand_as(difference)
-    wide = wide.flatten(1)
-    return torch.where(wide, squares, 0.0).sum(1) / wide.sum(1).clamp_min(1)
+    wide = weight.view(*weight.shape, *[1] * (difference.ndim - weight.ndim))
+    wide = wide.expand_as(difference).flatten(1)
+    if weight.dtype == torch.bool:
+        return torch.where(wide, squares, 0.0).sum(1) / wide.sum(1).clamp_min(1)
+    total = wide.sum(1)
+    return (wide * squares).sum(1) / torch.where(total > 0, total, 1.0)

@@ -40,7 +40,7 @@ from openreels.stage.captions import caption
 from openreels.stage.scene import Scene
 from openreels.training.config import TaskConfig, TrainConfig
 from openreels.training.keyframes import keyframes_known
-from openreels.training.lesson_batch import given_of, teach
+from openreels.training.lesson_batch import changed_of, given_of, teach
 from openreels.training.precompute import LatentBatch
 
 EncodeText = Callable[[Sequence[str]], tuple[Context, ContextMask]]
@@ -85,8 +85,10 @@ class TrainingBatch:
     """Noise level of the audio of each sample where it may be another; None: the same."""
     keyframe_targets: Float[Tensor, "b m p"] | None = None
     """Velocity of the tokens of keyframes, which follow those of the clip; None: there are none."""
-    counted: Joint[Bool[Tensor, "b n p"] | None] = field(default_factory=lambda: Joint(None, None))
-    """True where an error counts; None is everywhere."""
+    counted: Joint[Bool[Tensor, "b n p"] | Float[Tensor, "b n p"] | None] = field(
+        default_factory=lambda: Joint(None, None)
+    )
+    """True where an error counts, or how much; None is everywhere."""
 
     @property
     def levels(self) -> Joint[PerSample]:
@@ -267,7 +269,17 @@ class BatchMaker:
             tasks=draw.names,
             context_tags=context_tags,
             keyframe_targets=keyframe_targets,
+            counted=Joint(self._counted(latents) if draw.video else None, None),
         )
+
+    def _counted(self, latents: LatentBatch) -> Float[Tensor, "b n p"] | None:
+        """How much errors count where lessons change their source; None is everywhere the same."""
+        weight = self.config.change_weight
+        if not latents.lessons or weight == 1:
+            return None
+        changed = changed_of(latents.lessons, latents.video)
+        wide = (1 + (weight - 1) * changed.unsqueeze(1)).expand_as(latents.video)
+        return patchify(wide, patch_of(self.config.model, wide.shape[1]))
 
     def _keyframes(self, latents: LatentBatch, draw: TaskDraw, step: int) -> VideoLatents | None:
         """Clean latents of the keyframes, if the batch is a joint prediction."""

@@ -286,6 +286,10 @@ class TrainConfig:
     """Weight of the error at keyframes (``TaskConfig.keyframes``) beside eq. 6, >= 0. Their mean is
     a term of its own: they are many more tokens than the clip, and would outvote it. Not given by
     the paper: ours."""
+    change_weight: float = 1.0
+    """Weight of errors where an edit by instruction changes its source, > 0, beside 1 elsewhere: a
+    small thing that changes colour is a few cells of hundreds that are copied. Not given by the
+    paper: ours."""
     log_every: int = 20
     """Steps between lines of the log."""
     save_every_s: float = 300.0
@@ -319,6 +323,8 @@ class TrainConfig:
                 "a share of tasks.keyframes needs a base whose model has keyframes set, so that "
                 "its weights say what they learnt; set it"
             )
+        if not self.change_weight > 0:
+            raise ValueError(f"change_weight must be positive, got {self.change_weight:g}")
         if self.keyframe_weight < 0:
             raise ValueError(f"keyframe_weight must be at least 0, got {self.keyframe_weight:g}")
         if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):

@@ -23,6 +23,9 @@ from openreels.core.protocols import AudioPart, ClipPart, ImagePart, Message, Pa
 from openreels.training.config import TaskConfig
 from openreels.training.lessons import Lesson
 
+CHANGED = 0.2
+"""Mean distance of the channels of a latent cell, whose spread is about 1, from which on it counts
+as changed: the autoencoder alone makes less."""
 _ORDER = {"image": 0, "grid": 1, "clip": 2}
 """What stands farthest from the clip; the source comes last."""
 
@@ -133,3 +136,21 @@ def given_of(lessons: Sequence[Lesson], clean: VideoLatents) -> tuple[VideoLaten
             source[row] = lesson.source
             known[row] = lesson.known
     return source, known
+
+
+def changed_of(lessons: Sequence[Lesson], clean: VideoLatents) -> Float[Tensor, "b f h w"]:
+    """Where edits by instruction change their source.
+
+    Args:
+        lessons: One a sample.
+        clean: Latents of the results.
+
+    Returns:
+        1 where a latent cell is another one than the source's, by more than ``CHANGED`` in the
+        mean over its channels; else 0, as everywhere for other lessons.
+    """
+    changed = torch.zeros_like(clean[:, 0])
+    for row, lesson in enumerate(lessons):
+        if lesson.source is not None and lesson.known is None:
+            changed[row] = ((clean[row] - lesson.source).abs().mean(0) > CHANGED).to(clean)
+    return changed

@@ -309,6 +309,7 @@ def with_lessons(mixed: TrainConfig) -> TrainConfig:
             ShardData(folder=PLAIN_IMAGES.folder, weight=0.25, batch_size=12),
         ),
         contact_weight=5.0,
+        change_weight=5.0,
     )
 
 
