@@ -1,7 +1,7 @@
 """The pages of what stands before the clip or in the prompt alone: references, edits, voices.
 
-Each group has a flag that says whether the shipped weights were trained for it; pages of what is
-False are made only when they are named.
+``TRAINED`` says what the shipped weights were trained for; other pages are made only when they are
+named.
 """
 
 from functools import partial
@@ -11,11 +11,8 @@ from task_sources import write_case
 
 from openreels.core.request import GenerationRequest, Reference, TaggedFile
 
-REFERENCES_TRAINED = False
-EDITS_TRAINED = False
-PROMPT_LANGUAGE_TRAINED = False
-REFINER_TRAINED = False
-"""Whether the shipped weights were trained for these groups."""
+TRAINED = frozenset({"refiner"})
+"""Pages of what the shipped weights were trained for."""
 
 _MADE = "Above what the prompt names, below it what the model made."
 _CHANGED = "Above the clip that is given, below it what came out."
@@ -46,7 +43,7 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="subjects", number=4),
         bench=("subjects",),
-        trained=REFERENCES_TRAINED,
+        trained="subjects" in TRAINED,
     ),
     TaskPage(
         name="voices",
@@ -73,7 +70,7 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="subjects and voices", number=4),
         bench=("subjects and voices",),
-        trained=REFERENCES_TRAINED,
+        trained="voices" in TRAINED,
     ),
     TaskPage(
         name="motion",
@@ -91,7 +88,7 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="images and motion", number=2),
         bench=("images and motion",),
-        trained=REFERENCES_TRAINED,
+        trained="motion" in TRAINED,
     ),
     TaskPage(
         name="expression",
@@ -109,7 +106,7 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="subject and expression", number=2),
         bench=("subject and expression",),
-        trained=REFERENCES_TRAINED,
+        trained="expression" in TRAINED,
     ),
     TaskPage(
         name="effect",
@@ -128,7 +125,7 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="frame and effect", number=2),
         bench=("frame and effect",),
-        trained=REFERENCES_TRAINED,
+        trained="effect" in TRAINED,
     ),
     TaskPage(
         name="storyboard",
@@ -145,7 +142,7 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="storyboard", number=2),
         bench=("storyboard",),
-        trained=REFERENCES_TRAINED,
+        trained="storyboard" in TRAINED,
     ),
     TaskPage(
         name="style-reference",
@@ -163,7 +160,7 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="style", number=2),
         bench=("style", "place"),
-        trained=REFERENCES_TRAINED,
+        trained="style-reference" in TRAINED,
     ),
     TaskPage(
         name="music-reference",
@@ -181,7 +178,7 @@ REFERENCES = (
         caption="What the model made; the sound that it is given is not drawn.",
         sources=partial(write_case, row="music", number=2),
         bench=("music", "ambience"),
-        trained=REFERENCES_TRAINED,
+        trained="music-reference" in TRAINED,
     ),
     TaskPage(
         name="inpaint-reference",
@@ -201,7 +198,7 @@ REFERENCES = (
         caption="The picture, the clip with the region hatched, and what came out.",
         sources=partial(write_case, row="inpaint subject by reference", number=4),
         bench=("inpaint subject by reference", "inpaint subjects by references"),
-        trained=REFERENCES_TRAINED,
+        trained="inpaint-reference" in TRAINED,
     ),
     TaskPage(
         name="replace-reference",
@@ -218,7 +215,7 @@ REFERENCES = (
         caption="The pictures, the clip, and what came out.",
         sources=partial(write_case, row="replace by reference", number=2),
         bench=("replace by reference", "background by reference"),
-        trained=REFERENCES_TRAINED,
+        trained="replace-reference" in TRAINED,
     ),
 )
 
@@ -236,7 +233,7 @@ def _edit(name: str, title: str, row: str, prompt: str, case: tuple[str, int]) -
         caption=_CHANGED,
         sources=partial(write_case, row=case[0], number=case[1]),
         bench=(case[0],),
-        trained=EDITS_TRAINED,
+        trained=name in TRAINED,
     )
 
 
@@ -274,7 +271,7 @@ def _told(name: str, title: str, row: str, prompt: str, rows: tuple[str, ...]) -
         out=f"{name}.mp4",
         caption="Eight frames at even times, and the sound of the clip.",
         bench=rows,
-        trained=PROMPT_LANGUAGE_TRAINED,
+        trained=name in TRAINED,
     )
 
 
@@ -332,6 +329,6 @@ LARGER = (
         out="refiner.mp4",
         caption="Eight frames at even times, and the sound of the clip.",
         bench=("refine",),
-        trained=REFINER_TRAINED,
+        trained="refiner" in TRAINED,
     ),
 )
