@@ -7,21 +7,16 @@ Every case runs in a process of its own, so that its peak memory is its own.
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
 
 import torch
+from memory import peak_mib
 
 from openreels.core.shapes import BASE_FPS, ClipShape, frames_of_seconds
 from openreels.models.video_vae.model import VideoVAE
 from openreels.weights.checkpoint import load_network, shipped_path
-
-
-def peak_mib() -> float:
-    """Peak resident memory of this process."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure(shape: ClipShape, *, streaming: bool, rounds: int) -> dict[str, float]:

@@ -12,7 +12,6 @@ of text that stay dense.
 import argparse
 import json
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from memory import peak_mib
 from torch import Tensor
 
 from openreels.nn.attention import attend
@@ -130,11 +130,9 @@ def peak_of(tokens: int, name: str, options: argparse.Namespace) -> float:
     return json.loads(lines.strip().splitlines()[-1])
 
 
-def peak_mib(device: str) -> float:
+def peak_on(device: str) -> float:
     """Peak memory of this process, or of its GPU."""
-    if device != "cpu":
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return peak_mib() if device == "cpu" else torch.cuda.max_memory_allocated() / 2**20
 
 
 def child(options: argparse.Namespace) -> None:
@@ -142,9 +140,9 @@ def child(options: argparse.Namespace) -> None:
     small = runs_of(*case(ROWS * COLUMNS * 4, options.sparsity, options.device), train=True)
     small[options.child]()  # libraries and kernels are loaded before the measurement
     heads, pattern = case(options.tokens[0], options.sparsity, options.device)
-    before = peak_mib(options.device)
+    before = peak_on(options.device)
     runs_of(heads, pattern, train=True)[options.child]()
-    print(json.dumps(peak_mib(options.device) - before))
+    print(json.dumps(peak_on(options.device) - before))
 
 
 def main() -> None:

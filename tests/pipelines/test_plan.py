@@ -14,6 +14,8 @@ from openreels.core.shapes import ClipShape
 from openreels.diffusion.sample import sample
 from openreels.diffusion.schedule import sampling_sigmas
 from openreels.diffusion.solvers import STEPPERS
+from openreels.models.mmdit.model import MMDiT
+from openreels.models.mmdit.presets import refiner as refiner_preset
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.text_encoder.presets import tiny as tiny_prompts
 from openreels.pipelines.cost import forward_flops
@@ -119,6 +121,17 @@ def test_seconds_and_memory_follow():
     assert measured.seconds == {"measured": pytest.approx(measured.total_flops / 2e12)}
 
 
+def test_the_refiner_of_stage_has_sizes_of_its_own():
+    """Patches of 2x2 cells beside a base of one cell a token."""
+    request = replace(REQUEST, resolution="256p", duration_s=3, aspect_ratio="1:1")
+    ways = _ways(_plan("stage", request, sparsity=0.8))
+    direct, (_, finer) = ways["direct"].stages[0], ways["cascade, sparse"].stages
+    assert direct.lengths.video == 25 * 32 * 32
+    assert finer.lengths.video == 25 * 16 * 16
+    network = MMDiT(refiner_preset())
+    assert finer.parameters == sum(one.numel() for one in network.parameters())
+
+
 def test_what_cannot_be_a_cascade_is_said():
     small = _plan("stage", replace(REQUEST, resolution="64p"))
     assert list(_ways(small)) == ["direct", "direct, sparse"]
@@ -178,6 +191,10 @@ def test_a_folder_is_read_by_its_headers(components, tmp_path):
     model = find_model(str(tmp_path))
     assert model.config == components.mmdit.config
     assert model.text_tokens == tiny_prompts().max_tokens
+    assert model.refiner is None
+    finer = MMDiT(replace(components.mmdit.config, num_single=3))
+    save_network(tmp_path / "refiner.safetensors", finer)
+    assert find_model(str(tmp_path)).refiner == finer.config
     save_network(tmp_path / "mmdit.safetensors", PromptEncoder(tiny_prompts()))
     with pytest.raises(CheckpointError, match="must hold a mmdit, it holds a text_encoder"):
         find_model(str(tmp_path))

@@ -21,11 +21,12 @@ from openreels.core.request import RESOLUTIONS, GenerationRequest, validate
 from openreels.core.shapes import BASE_FPS, REFINED_FPS, ClipShape, coded_size, frames_of_seconds
 from openreels.diffusion.solvers import STEPPERS
 from openreels.models.mmdit.config import MMDiTConfig
-from openreels.models.mmdit.presets import PRESETS
+from openreels.models.mmdit.presets import PRESETS, refiner
 from openreels.models.text_encoder import presets as prompt_presets
 from openreels.models.text_encoder.config import PromptEncoderConfig
 from openreels.nn.cubes import SparsePattern, kept_cubes
 from openreels.nn.patchify import check_patch
+from openreels.pipelines.components import REFINER_FILE
 from openreels.pipelines.cost import (
     BYTES,
     Lengths,
@@ -82,8 +83,8 @@ def plan(model: PlannedModel, request: GenerationRequest, options: PlanOptions) 
         base = make.base(shape)
         ways.append(("cascade", (base, make.refiner(shape, sparsity=0.0))))
         if options.sparsity:
-            refiner = make.refiner(shape, sparsity=options.sparsity)
-            ways.append(("cascade, sparse", (base, refiner)))
+            finer = make.refiner(shape, sparsity=options.sparsity)
+            ways.append(("cascade, sparse", (base, finer)))
     return Plan(
         model=model.name,
         parameters=num_parameters(model.config),
@@ -113,7 +114,8 @@ def find_model(name: str) -> PlannedModel:
     if name in PRESETS:
         small = {"tiny": prompt_presets.tiny, "stage": prompt_presets.stage}
         tokens = small[name]().max_tokens if name in small else LARGE_TEXT_TOKENS
-        return PlannedModel(name=name, config=PRESETS[name](), text_tokens=tokens)
+        finer = refiner() if name == "stage" else None
+        return PlannedModel(name=name, config=PRESETS[name](), text_tokens=tokens, refiner=finer)
     folder = Path(name)
     if not folder.is_dir():
         raise CheckpointError(
@@ -121,11 +123,14 @@ def find_model(name: str) -> PlannedModel:
         )
     config = _read_config(folder, "mmdit", MMDiTConfig)
     prompts = _read_config(folder, "text_encoder", PromptEncoderConfig)
-    return PlannedModel(name=name, config=config, text_tokens=prompts.max_tokens)
+    finer = None
+    if (folder / REFINER_FILE).exists():
+        finer = _read_config(folder, "mmdit", MMDiTConfig, file=REFINER_FILE)
+    return PlannedModel(name=name, config=config, text_tokens=prompts.max_tokens, refiner=finer)
 
 
-def _read_config(folder: Path, network: str, kind: type[T]) -> T:
-    path = folder / f"{network}.safetensors"
+def _read_config(folder: Path, network: str, kind: type[T], *, file: str | None = None) -> T:
+    path = folder / (file or f"{network}.safetensors")
     header = read_network_header(path)
     if header.network != network:
         raise CheckpointError(f"{path} must hold a {network}, it holds a {header.network}")
@@ -209,7 +214,9 @@ class _StageMaker:
         keyframe_tokens: int = 0,
     ) -> Stage:
         config, refines = self.model.config, name == "refiner"
-        grid = grid_of(shape, self.model.config.patch)
+        if refines and self.model.refiner is not None:
+            config = self.model.refiner
+        grid = grid_of(shape, config.patch)
         pattern = SparsePattern(grid=grid, top_k=1)
         if sparsity:
             kept = kept_cubes(pattern.num_cubes, sparsity)
@@ -225,7 +232,7 @@ class _StageMaker:
         blind = 0
         if lengths.audio and self.sampling.sync != 1:
             blind = forward_flops(config, replace(lengths, video=0)).total
-        parameters = num_parameters(config, Joint(True, not refines))
+        parameters = num_parameters(config, Joint(True, config.has_audio and not refines))
         return Stage(
             name=name,
             height=shape.height,

@@ -61,6 +61,8 @@ class PlannedModel:
     """Sizes of its transformer."""
     text_tokens: int
     """Prompt tokens that its encoder gives, padding included."""
+    refiner: MMDiTConfig | None = None
+    """Sizes of its refiner; None is the video branch of the base at those of the base."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
