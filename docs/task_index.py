@@ -12,10 +12,6 @@ PAGES_BY_NAME: dict[str, TaskPage] = {
 }  # fmt: skip
 
 
-UNTRAINED = frozenset({"edit weather", "edit overlay", "edit style", "style"})
-"""Rows of StageBench that the shipped weights were not trained for although their page is made."""
-
-
 def _row(task: str, options: str, page: str, bench: str = "", figure: str = "") -> IndexRow:
     return IndexRow(
         task=task,
@@ -23,7 +19,7 @@ def _row(task: str, options: str, page: str, bench: str = "", figure: str = "") 
         page=page,
         bench=bench,
         figure=figure,
-        trained=PAGES_BY_NAME[page].trained and bench not in UNTRAINED,
+        trained=PAGES_BY_NAME[page].trained,
     )
 
 

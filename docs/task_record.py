@@ -6,6 +6,33 @@ from pathlib import Path
 
 from openreels.core.request import GenerationRequest
 
+UNTRAINED = frozenset({
+    "subjects",
+    "voices",
+    "motion",
+    "expression",
+    "effect",
+    "storyboard",
+    "style-reference",
+    "music-reference",
+    "inpaint-reference",
+    "replace-reference",
+    "edit-colour",
+    "edit-add",
+    "edit-remove",
+    "edit-overlay",
+    "edit-weather",
+    "edit-style",
+    "edit-camera",
+    "speech",
+    "song",
+    "music",
+    "words",
+    "cuts",
+    "looks",
+})
+"""Names of the pages of what the shipped weights were not trained for."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskPage:
@@ -33,10 +60,13 @@ class TaskPage:
     """Figures of these rows; none is all."""
     measured: str = ""
     """A remark on the measurement."""
-    trained: bool = True
-    """Whether the shipped weights were trained for it."""
     seeds: int = 1
     """How many clips are drawn, with seeds from that of the request on."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether the shipped weights were trained for it."""
+        return self.name not in UNTRAINED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,6 @@
 """The pages of what stands before the clip or in the prompt alone: references, edits, voices.
 
-``TRAINED`` says what the shipped weights were trained for; other pages are made only when they are
-named.
+Most of them are ``task_record.UNTRAINED``, so that they are made only when they are named.
 """
 
 from functools import partial
@@ -10,9 +9,6 @@ from task_record import TaskPage
 from task_sources import write_case
 
 from openreels.core.request import GenerationRequest, Reference, TaggedFile
-
-TRAINED = frozenset({"refiner"})
-"""Pages of what the shipped weights were trained for."""
 
 _MADE = "Above what the prompt names, below it what the model made."
 _CHANGED = "Above the clip that is given, below it what came out."
@@ -43,7 +39,6 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="subjects", number=4),
         bench=("subjects",),
-        trained="subjects" in TRAINED,
     ),
     TaskPage(
         name="voices",
@@ -70,7 +65,6 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="subjects and voices", number=4),
         bench=("subjects and voices",),
-        trained="voices" in TRAINED,
     ),
     TaskPage(
         name="motion",
@@ -88,7 +82,6 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="images and motion", number=2),
         bench=("images and motion",),
-        trained="motion" in TRAINED,
     ),
     TaskPage(
         name="expression",
@@ -106,7 +99,6 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="subject and expression", number=2),
         bench=("subject and expression",),
-        trained="expression" in TRAINED,
     ),
     TaskPage(
         name="effect",
@@ -125,7 +117,6 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="frame and effect", number=2),
         bench=("frame and effect",),
-        trained="effect" in TRAINED,
     ),
     TaskPage(
         name="storyboard",
@@ -142,7 +133,6 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="storyboard", number=2),
         bench=("storyboard",),
-        trained="storyboard" in TRAINED,
     ),
     TaskPage(
         name="style-reference",
@@ -160,7 +150,6 @@ REFERENCES = (
         caption=_MADE,
         sources=partial(write_case, row="style", number=2),
         bench=("style", "place"),
-        trained="style-reference" in TRAINED,
     ),
     TaskPage(
         name="music-reference",
@@ -178,7 +167,6 @@ REFERENCES = (
         caption="What the model made; the sound that it is given is not drawn.",
         sources=partial(write_case, row="music", number=2),
         bench=("music", "ambience"),
-        trained="music-reference" in TRAINED,
     ),
     TaskPage(
         name="inpaint-reference",
@@ -198,7 +186,6 @@ REFERENCES = (
         caption="The picture, the clip with the region hatched, and what came out.",
         sources=partial(write_case, row="inpaint subject by reference", number=4),
         bench=("inpaint subject by reference", "inpaint subjects by references"),
-        trained="inpaint-reference" in TRAINED,
     ),
     TaskPage(
         name="replace-reference",
@@ -215,7 +202,6 @@ REFERENCES = (
         caption="The pictures, the clip, and what came out.",
         sources=partial(write_case, row="replace by reference", number=2),
         bench=("replace by reference", "background by reference"),
-        trained="replace-reference" in TRAINED,
     ),
 )
 
@@ -233,7 +219,6 @@ def _edit(name: str, title: str, row: str, prompt: str, case: tuple[str, int]) -
         caption=_CHANGED,
         sources=partial(write_case, row=case[0], number=case[1]),
         bench=(case[0],),
-        trained=name in TRAINED,
     )
 
 
@@ -271,7 +256,6 @@ def _told(name: str, title: str, row: str, prompt: str, rows: tuple[str, ...]) -
         out=f"{name}.mp4",
         caption="Eight frames at even times, and the sound of the clip.",
         bench=rows,
-        trained=name in TRAINED,
     )
 
 
@@ -329,6 +313,5 @@ LARGER = (
         out="refiner.mp4",
         caption="Eight frames at even times, and the sound of the clip.",
         bench=("refine",),
-        trained="refiner" in TRAINED,
     ),
 )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
 from openreels.models.mmdit import presets
 from openreels.training.config import (
@@ -15,7 +16,10 @@ from openreels.training.config import (
     TrainConfig,
 )
 from openreels.training.encoders import load_encoders
+from openreels.training.export import export_file
+from openreels.training.loop import STATE_FILE, Limits, RunResult, train
 from openreels.training.precompute import precompute
+from openreels.weights.tensors import read_tensors
 
 CODECS = CodecPaths(video_vae="random:tiny", audio_vae="random:tiny", text_encoder="random:tiny")
 CLIP = ClipConfig(duration_s=0.5, short_side=32)
@@ -93,3 +97,24 @@ def run_config(data_root, model_config) -> TrainConfig:
         steps=6,
         log_every=2,
     )
+
+
+@pytest.fixture
+def whole_and_parts(tmp_path):
+    """Trains a run at one go and again with two stops; both final states must be the same bits."""
+
+    def run(config: TrainConfig) -> tuple[RunResult, TrainConfig]:
+        states = []
+        for name, stops in (("whole", ()), ("parts", (2, 3))):
+            config = replace(config, name=name)
+            for at in stops:
+                limits = Limits(stop=lambda step, at=at: step >= at)
+                assert train(config, tmp_path, limits=limits, tensorboard=False).step == at
+            result = train(config, tmp_path, tensorboard=False)
+            assert result.export == tmp_path / name / export_file(config)
+            states.append(read_tensors(tmp_path / name / STATE_FILE)[0])
+        assert states[0].keys() == states[1].keys()
+        assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+        return result, config
+
+    return run

@@ -32,11 +32,10 @@ from openreels.training.distill import (
     without_prompt,
 )
 from openreels.training.distill_config import DistillConfig
-from openreels.training.loop import STATE_FILE, Limits, train
+from openreels.training.loop import train
 from openreels.training.networks import load_frozen
 from openreels.training.step import training_step
 from openreels.weights.checkpoint import save_network
-from openreels.weights.tensors import read_tensors
 
 
 @pytest.fixture(scope="module")
@@ -312,18 +311,11 @@ def distill_config(run_config, teacher, tmp_path):
     )
 
 
-def test_an_interrupted_distillation_is_bitwise_the_whole_one(distill_config, tmp_path):
-    states = []
-    for name, stops in (("whole", ()), ("parts", (2, 3))):
-        config = replace(distill_config, name=name)
-        for at in stops:
-            limits = Limits(stop=lambda step, at=at: step >= at)
-            assert train(config, tmp_path, limits=limits, tensorboard=False).step == at
-        result = train(config, tmp_path, tensorboard=False)
-        assert result.export == tmp_path / name / FAST_FILE
-        states.append(read_tensors(tmp_path / name / STATE_FILE)[0])
-    assert states[0].keys() == states[1].keys()
-    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+def test_an_interrupted_distillation_is_bitwise_the_whole_one(
+    distill_config, whole_and_parts, tmp_path
+):
+    result, config = whole_and_parts(distill_config)
+    assert result.export == tmp_path / "parts" / FAST_FILE
     assert mark_of(result.export) == Distilled(
         num_steps=4,
         shift=3.0,

@@ -12,7 +12,7 @@ from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.fast import FAST_LORA_FILE, mark_of
 from openreels.training.distill_config import DistillConfig
 from openreels.training.export import export_file
-from openreels.training.loop import STATE_FILE, Limits, build_state, train
+from openreels.training.loop import STATE_FILE, build_state, train
 from openreels.weights.checkpoint import load_network, save_network
 from openreels.weights.lora import merge_lora, read_lora_header
 from openreels.weights.tensors import read_tensors
@@ -25,32 +25,17 @@ def lora_run(run_config, model_config, tmp_path):
     return replace(run_config, init="base.safetensors", lora=LowRankConfig(rank=2, alpha=2.0))
 
 
-def test_an_interrupted_run_is_bitwise_the_whole_one(lora_run, tmp_path, data_root):
-    states = []
-    lora_run = replace(lora_run, data=absolute(lora_run, data_root))
-    for name, stops in (("whole", ()), ("parts", (2, 3))):
-        config = replace(lora_run, name=name)
-        for at in stops:
-            limits = Limits(stop=lambda step, at=at: step >= at)
-            assert train(config, tmp_path, limits=limits, tensorboard=False).step == at
-        result = train(config, tmp_path, tensorboard=False)
-        assert result.export == tmp_path / name / "lora.safetensors"
-        states.append(read_tensors(tmp_path / name / STATE_FILE)[0])
-    assert states[0].keys() == states[1].keys()
-    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+def test_an_interrupted_run_is_bitwise_the_whole_one(lora_run, whole_and_parts, tmp_path):
+    result, config = whole_and_parts(lora_run)
+    assert result.export == tmp_path / "parts" / "lora.safetensors"
     other = replace(lora_run.lora, rank=1)
     with pytest.raises(CheckpointError, match="another lora"):
         train(replace(config, lora=other), tmp_path, tensorboard=False)
 
 
-def absolute(config, root):
-    return tuple(replace(data, folder=str(root / data.folder)) for data in config.data)
-
-
-def test_the_file_with_the_base_is_the_average_that_learnt(lora_run, tmp_path, data_root):
+def test_the_file_with_the_base_is_the_average_that_learnt(lora_run, tmp_path):
     lora_run = replace(
         lora_run,
-        data=absolute(lora_run, data_root),
         steps=40,
         log_every=8,
         optim=replace(lora_run.optim, lr=1e-2, warmup_steps=1, ema_decays=(0.5, 0.9)),
@@ -78,10 +63,9 @@ def test_the_file_with_the_base_is_the_average_that_learnt(lora_run, tmp_path, d
     assert losses[-1] < losses[0]
 
 
-def test_distilled_changes_say_so_and_are_named_for_mode_fast(lora_run, tmp_path, data_root):
+def test_distilled_changes_say_so_and_are_named_for_mode_fast(lora_run, tmp_path):
     config = replace(
         lora_run,
-        data=absolute(lora_run, data_root),
         distill=DistillConfig(teacher="base.safetensors", num_steps=2, teacher_steps=1),
         tasks=replace(lora_run.tasks, text_dropout=0.0),
         truth_weight=0.0,
@@ -94,17 +78,17 @@ def test_distilled_changes_say_so_and_are_named_for_mode_fast(lora_run, tmp_path
     assert export_file(replace(config, lora=None, distill=None)) == "mmdit.safetensors"
 
 
-def test_only_factors_are_in_the_optimiser(lora_run, tmp_path, data_root):
-    state = build_state(replace(lora_run, data=absolute(lora_run, data_root)), tmp_path)
+def test_only_factors_are_in_the_optimiser(lora_run, tmp_path):
+    state = build_state(lora_run, tmp_path)
     trained = sum(p.numel() for group in state.optimizer.param_groups for p in group["params"])
     factors = [p for n, p in state.network.named_parameters() if n.endswith((".up", ".down"))]
     assert trained == sum(p.numel() for p in factors if p.requires_grad) > 0
     assert trained == sum(p.numel() for p in state.network.parameters() if p.requires_grad)
 
 
-def test_the_base_must_have_all_that_the_run_has(lora_run, tmp_path, data_root):
+def test_the_base_must_have_all_that_the_run_has(lora_run, tmp_path):
     grown = replace(lora_run.model, num_tags=3)
-    config = replace(lora_run, model=grown, data=absolute(lora_run, data_root))
+    config = replace(lora_run, model=grown)
     with pytest.raises(CheckpointError, match="init must have the config of the run"):
         build_state(config, tmp_path)
 

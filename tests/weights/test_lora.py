@@ -9,8 +9,15 @@ from openreels.core.errors import CheckpointError
 from openreels.models.mmdit import presets
 from openreels.models.mmdit.model import MMDiT
 from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
-from openreels.weights.checkpoint import save_network
-from openreels.weights.lora import KIND, is_lora, merge_lora, read_lora_header, save_lora
+from openreels.weights.checkpoint import read_network_header, save_network
+from openreels.weights.lora import (
+    KIND,
+    LoraHeader,
+    merge_lora,
+    read_any_header,
+    read_lora_header,
+    save_lora,
+)
 
 CONFIG = LowRankConfig(rank=2, alpha=4.0)
 
@@ -31,7 +38,7 @@ def changed():
                 value = (
                     torch.randn(parameter.shape, generator=draw)
                     if name.endswith("up")
-                    else (parameter)
+                    else parameter
                 )
                 parameter.copy_(value.half())  # as it is stored
     return network
@@ -73,15 +80,16 @@ def test_a_file_tells_what_it_is(path, tmp_path):
     header = read_lora_header(path)
     assert (header.network, header.config, header.metadata) == ("mmdit", CONFIG, {"why": 1})
     assert {str(value.dtype) for value in load_file(path).values()} == {"torch.float16"}
-    assert is_lora(path)
+    assert read_any_header(path) == header
     whole = tmp_path / "whole.safetensors"
     save_network(whole, plain())
-    assert not is_lora(whole)
+    assert not isinstance(read_any_header(whole), LoraHeader)
+    assert read_any_header(whole) == read_network_header(whole)
     for read in (read_lora_header, lambda file: merge_lora(plain(), file)):
         with pytest.raises(CheckpointError, match="must hold low-rank changes"):
             read(whole)
     with pytest.raises(CheckpointError, match="there is no weights file"):
-        is_lora(tmp_path / "none.safetensors")
+        read_any_header(tmp_path / "none.safetensors")
 
 
 @pytest.mark.parametrize(

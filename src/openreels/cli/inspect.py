@@ -37,19 +37,18 @@ def inspect(
 
 
 def _weights(file: Path) -> dict[str, Any]:
-    from openreels.weights.checkpoint import read_network_header
-    from openreels.weights.lora import is_lora, read_lora_header
+    from openreels.weights.lora import LoraHeader, read_any_header
     from openreels.weights.tensors import read_tensors
 
-    lora = is_lora(file)
-    header = read_lora_header(file) if lora else read_network_header(file)
+    header = read_any_header(file)
+    is_lora = isinstance(header, LoraHeader)
     tensors = read_tensors(file)[0].values()
     return {
-        "kind": "low-rank changes" if lora else "weights",
+        "kind": "low-rank changes" if is_lora else "weights",
         "network": header.network,
         "parameters": sum(tensor.numel() for tensor in tensors),
         "dtypes": sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors}),
-        "config": header.config if isinstance(header.config, dict) else to_dict(header.config),
+        "config": to_dict(header.config) if is_lora else header.config,
         "metadata": header.metadata,
     }
 

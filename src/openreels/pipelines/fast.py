@@ -7,8 +7,10 @@ is one evaluation of one row.
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from openreels.conditioning.conditions import Conditions
 from openreels.core.config import from_dict
@@ -17,8 +19,8 @@ from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
 from openreels.pipelines.settings import Sampling
-from openreels.weights.checkpoint import load_network, read_network_header
-from openreels.weights.lora import is_lora, merge_lora, read_lora_header
+from openreels.weights.checkpoint import load_network
+from openreels.weights.lora import LoraHeader, merge_lora, read_any_header
 
 FAST_FILE = "mmdit-fast.safetensors"
 """Weights of the distilled base in a model's folder; a model need not have them."""
@@ -93,8 +95,10 @@ def mark_of(path: Path) -> Distilled | None:
     Raises:
         CheckpointError: If the file is missing or damaged, or its mark is not understood.
     """
-    lora = is_lora(path)
-    metadata = (read_lora_header(path) if lora else read_network_header(path)).metadata
+    return _mark_in(read_any_header(path).metadata, path)
+
+
+def _mark_in(metadata: Mapping[str, Any], path: Path) -> Distilled | None:
     if MARK not in metadata:
         return None
     try:
@@ -116,13 +120,14 @@ def load_fast(path: Path, base: MMDiT) -> FastBase:
     Raises:
         CheckpointError: If the file does not fit, or holds weights that were not distilled.
     """
-    mark = mark_of(path)
+    header = read_any_header(path)
+    mark = _mark_in(header.metadata, path)
     if mark is None:
         raise CheckpointError(
             f"{path} must hold distilled weights, got some without the mark {MARK!r}; distil them "
             "with openreels train stage_distilled, or remove the file"
         )
-    if is_lora(path):
+    if isinstance(header, LoraHeader):
         network = copy.deepcopy(base)
         merge_lora(network, path)
     else:

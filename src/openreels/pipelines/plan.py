@@ -232,7 +232,7 @@ class _StageMaker:
         blind = 0
         if lengths.audio and self.sampling.sync != 1:
             blind = forward_flops(config, replace(lengths, video=0)).total
-        parameters = num_parameters(config, Joint(True, config.has_audio and not refines))
+        parameters = num_parameters(config, Joint(True, not refines))
         return Stage(
             name=name,
             height=shape.height,

@@ -84,10 +84,22 @@ def read_network_header(path: str | Path) -> NetworkHeader:
     Raises:
         CheckpointError: If the file is missing, damaged or not a network of this package.
     """
-    return _checked_header(Path(path), read_header(Path(path)))
+    return checked_header(Path(path), read_header(Path(path)))
 
 
-def _checked_header(path: Path, header: Mapping[str, Any]) -> NetworkHeader:
+def checked_header(path: Path, header: Mapping[str, Any]) -> NetworkHeader:
+    """Make a record of the header of a file.
+
+    Args:
+        path: The file, for messages.
+        header: As ``weights.tensors.read_header`` gives it.
+
+    Returns:
+        What it says.
+
+    Raises:
+        CheckpointError: If it is of no network of this package, or of another version.
+    """
     name, config, metadata = (header.get(key) for key in ("network", "config", "metadata"))
     if not isinstance(name, str) or not isinstance(config, dict) or not isinstance(metadata, dict):
         raise CheckpointError(
@@ -125,7 +137,7 @@ def load_network(
     """
     path = Path(path)
     tensors, raw_header = read_tensors(path)
-    header = _checked_header(path, raw_header)
+    header = checked_header(path, raw_header)
     cls = network_class(header.network)
     if not issubclass(cls, kind):
         raise CheckpointError(f"{path} must hold a {kind.__name__}, it holds a {cls.__name__}")

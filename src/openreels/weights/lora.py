@@ -16,6 +16,7 @@ from openreels.core.config import from_dict, to_dict
 from openreels.core.errors import CheckpointError
 from openreels.models.registry import name_of
 from openreels.nn.low_rank import LowRankConfig
+from openreels.weights.checkpoint import NetworkHeader, checked_header
 from openreels.weights.tensors import as_dtype, read_header, read_tensors, write_tensors
 
 FORMAT = 1
@@ -68,13 +69,15 @@ def save_lora(
     write_tensors(Path(path), as_dtype(factors, torch.float16), header)
 
 
-def is_lora(path: str | Path) -> bool:
-    """Whether a safetensors file holds low-rank changes.
+def read_any_header(path: str | Path) -> LoraHeader | NetworkHeader:
+    """Read what a file of low-rank changes or of whole weights says about itself.
 
     Raises:
-        CheckpointError: If the file is missing or damaged.
+        CheckpointError: If the file is missing, damaged or neither.
     """
-    return read_header(Path(path)).get("kind") == KIND
+    path = Path(path)
+    header = read_header(path)
+    return _checked(path, header) if header.get("kind") == KIND else checked_header(path, header)
 
 
 def read_lora_header(path: str | Path) -> LoraHeader:
