@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +10,7 @@ from openreels.nn.low_rank import (
     add_low_rank,
     is_target,
     low_rank_factors,
+    start_at,
 )
 
 
@@ -82,3 +85,33 @@ def test_ranks_that_are_no_saving_are_refused():
 def test_impossible_configs_are_refused(fields):
     with pytest.raises(ValueError, match="rank must be at least 1 and alpha positive"):
         LowRankConfig(**fields)
+
+
+def test_chosen_layers_change_and_named_parameters_are_trained_themselves():
+    net = network()
+    config = LowRankConfig(rank=2, layers=("0", "1"), whole=("3.bias",))
+    assert add_low_rank(net, config) == ("0",)
+    trained = {name for name, p in net.named_parameters() if p.requires_grad}
+    parts = {f"0.parametrizations.weight.0.{part}" for part in ("down", "up")}
+    assert trained == parts | {"3.bias"}
+    picked = low_rank_factors(net.state_dict(), config.whole)
+    assert picked.keys() == {"0.lora_A.weight", "0.lora_B.weight", "3.bias"}
+    with pytest.raises(ValueError, match=r"whole must name parameters of the network, got 4\.bias"):
+        add_low_rank(network(), replace(config, whole=("3.bias", "4.bias")))
+
+
+def test_changes_can_start_where_others_ended():
+    whole, nets = ("3.bias",), [network(), network()]
+    for net in nets:
+        add_low_rank(net, LowRankConfig(rank=2, whole=whole))
+    with torch.no_grad():
+        for parameter in nets[0].parameters():
+            parameter.add_(torch.randn_like(parameter) * parameter.requires_grad)
+    values = low_rank_factors(nets[0].state_dict(), whole)
+    start_at(nets[1], values, whole)
+    x = torch.randn(3, 12)
+    assert torch.equal(nets[0][0](x), nets[1][0](x))
+    assert torch.equal(nets[0][3].bias, nets[1][3].bias)
+    for odd in (values | {"3.lora_A.weight": torch.zeros(3, 16)}, {"3.bias": values["3.bias"]}):
+        with pytest.raises(ValueError, match="changes must have the layers and the rank"):
+            start_at(nets[1], odd, whole)

@@ -163,6 +163,26 @@ def test_the_mask_is_never_dropped(named):
     )
 
 
+def test_the_source_of_an_edit_is_never_dropped(named):
+    material = Material(clip=_frames(17), references=((_frames(1)[0],),))
+    conditions = _conditions(
+        named, material, prompt="make it like @hero", edit="c",
+        references=(Reference(tag="@hero", images=("1",)),),
+    )  # fmt: skip
+    seen = []
+    handle = named.mmdit.register_forward_pre_hook(lambda module, args: seen.append(args))
+    noise = module.draw_noise(named, conditions, 0)
+    module.guided_denoiser(named, conditions, Guidance(scales=Joint(2.0, 2.0)))(
+        noise, torch.tensor([0.5])
+    )
+    handle.remove()
+    video = seen[0][0].video
+    assert video.attendable[0].all()
+    tags = video.tags[1]
+    assert set(tags[video.attendable[1]].tolist()) == {0, SOURCE}
+    assert torch.equal(~video.attendable[1], tags == 3)
+
+
 def test_the_order_of_views_of_one_subject_matters_by_place_and_of_subjects_by_name(named):
     two = (Reference(tag="@a", images=("1",)), Reference(tag="@b", images=("2",)))
     first, second = _frames(1)[0], _frames(1, 48, 64)[0]

@@ -1,3 +1,5 @@
+import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,7 @@ from openreels.core.seeding import generator
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.training.batch import BatchMaker, TaskDraw
-from openreels.training.config import ShardData, TaskConfig
+from openreels.training.config import ClipConfig, ShardData, TaskConfig
 from openreels.training.dataset import ShardDataset
 from openreels.training.lesson_batch import (
     CHANGED,
@@ -22,6 +24,7 @@ from openreels.training.lesson_batch import (
 )
 from openreels.training.loop import Limits, build_state, train
 from openreels.training.networks import load_frozen
+from openreels.training.precompute import precompute
 from openreels.training.step import training_step
 from openreels.weights.checkpoint import load_network, save_network
 
@@ -39,13 +42,27 @@ def lessons(data):
 
 
 def test_dropping_the_prompt_drops_the_references_with_it(lessons):
+    edits = [lesson.task == "edit" for lesson in lessons]
     nothing = teach(lessons, TaskConfig(text_dropout=1.0), generator(0), sound=True)
     assert nothing.messages == ((TextPart(""),),) * 12
-    assert (nothing.references.video, nothing.references.audio) == (None, None)
+    assert sources_alone(nothing) == edits
     bare = TaskConfig(text_dropout=0.0, reference_dropout=1.0)
     words = teach(lessons, bare, generator(0), sound=True)
-    assert all(len(message) == 1 and message[0].text for message in words.messages)
-    assert (words.references.video, words.references.audio) == (None, None)
+    for message, edit in zip(words.messages, edits, strict=True):
+        assert "".join(part.text for part in message if isinstance(part, TextPart))
+        assert {part.tag for part in message} - {0} == ({SOURCE} if edit else set())
+    assert sources_alone(words) == edits
+
+
+def sources_alone(taught):
+    """Which samples see a source; none may see anything else."""
+    assert taught.references.audio is None
+    tags, present = taught.references.video.tags, taught.references.video.present
+    shown = [
+        set(row[here.flatten(1).any(1)].tolist()) for row, here in zip(tags, present, strict=True)
+    ]
+    assert all(one <= {SOURCE} for one in shown)
+    return [one == {SOURCE} for one in shown]
 
 
 def test_every_reference_has_its_number_in_its_branch(lessons):
@@ -197,6 +214,22 @@ def test_a_run_learns_from_lessons_beside_plain_scenes_and_resumes(
     assert (whole.step, again.step) == (4, 4)
     left, right = (load_network(run.export).state_dict() for run in (whole, again))
     assert all(torch.equal(value, right[name]) for name, value in left.items())
+
+
+def test_lessons_of_single_frames_train_without_sound(
+    data_root, lessons_config, named_config, tmp_path
+):
+    pictures = replace(lessons_config, folder="pictures", clip=ClipConfig(duration_s=1 / 16))
+    assert precompute(pictures, data_root)
+    bucket = ShardData(folder=str(data_root / "pictures"))
+    heard = replace(ALWAYS, silent_lessons=0.0)
+    config = replace(named_config, data=(bucket,), tasks=heard, steps=2, log_every=1)
+    train(config, tmp_path, tensorboard=False)
+    lines = (tmp_path / config.name / "log.jsonl").read_text().splitlines()
+    assert len(lines) == 2
+    for logged in map(json.loads, lines):
+        assert math.isfinite(logged["video/loss"])
+        assert "audio/loss" not in logged
 
 
 def test_weights_without_names_grow_into_a_run_with_names(named_config, tmp_path):

@@ -8,13 +8,14 @@ import torch
 
 from openreels.core.errors import CheckpointError
 from openreels.models.mmdit.model import MMDiT
-from openreels.nn.low_rank import LowRankConfig
+from openreels.nn.low_rank import LowRankConfig, low_rank_factors
 from openreels.pipelines.fast import FAST_LORA_FILE, mark_of
+from openreels.pipelines.low_rank import REFERENCES_FILE, add_lora
 from openreels.training.distill_config import DistillConfig
 from openreels.training.export import export_file
 from openreels.training.loop import STATE_FILE, build_state, train
 from openreels.weights.checkpoint import load_network, save_network
-from openreels.weights.lora import merge_lora, read_lora_header
+from openreels.weights.lora import merge_lora, read_lora, read_lora_header
 from openreels.weights.tensors import read_tensors
 
 
@@ -61,6 +62,31 @@ def test_the_file_with_the_base_is_the_average_that_learnt(lora_run, tmp_path):
     lines = (tmp_path / "test" / "log.jsonl").read_text().splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
     assert losses[-1] < losses[0]
+
+
+def test_names_of_references_may_be_new_and_a_run_starts_where_another_ended(lora_run, tmp_path):
+    lora = replace(lora_run.lora, layers=("video.",), whole=("tag_table",))
+    seen = replace(lora_run.tasks, mix=(("t2av", 1.0),))
+    named = replace(lora_run, model=replace(lora_run.model, num_tags=3), lora=lora, tasks=seen)
+    first = train(named, tmp_path, tensorboard=False)
+    tensors, header = read_lora(first.export)
+    assert first.export == tmp_path / "test" / REFERENCES_FILE
+    assert (tensors["tag_table"].shape[0], header.config) == (3, lora)
+    assert all(name.startswith(("video.", "tag_table")) for name in tensors)
+    second = build_state(replace(named, init_lora=f"test/{REFERENCES_FILE}"), tmp_path)
+    now = low_rank_factors(second.network.state_dict(), lora.whole)
+    for name, value in tensors.items():
+        torch.testing.assert_close(now[name], value.float())
+    base = load_network(tmp_path / "base.safetensors", kind=MMDiT)
+    add_lora(base, first.export)
+    assert base.config.num_tags == 3
+    torch.testing.assert_close(base.tag_table, now["tag_table"])
+    deaf = replace(named, name="deaf", tasks=replace(seen, mix=(("t2a", 1.0),)))
+    with pytest.raises(ValueError, match="trains nothing"):
+        train(deaf, tmp_path, tensorboard=False)
+    other = replace(named, init_lora=f"test/{REFERENCES_FILE}", lora=replace(lora, rank=3))
+    with pytest.raises(ValueError, match="changes must have the layers and the rank of the run"):
+        build_state(other, tmp_path)
 
 
 def test_distilled_changes_say_so_and_are_named_for_mode_fast(lora_run, tmp_path):

@@ -110,6 +110,24 @@ def test_other_headers_are_refused(path, change, rule):
         merge_lora(plain(), path)
 
 
+def test_whole_parameters_go_as_far_as_the_scale(changed, tmp_path):
+    name, path = "video.token_in.bias", tmp_path / "whole.safetensors"
+    config = replace(CONFIG, whole=(name,))
+    factors = low_rank_factors(changed.state_dict(), config.whole)
+    wanted = torch.arange(32.0)
+    save_lora(path, changed, factors | {name: wanted}, config)
+    network, before = plain(), dict(plain().named_parameters())[name]
+    merge_lora(network, path, scale=0.25)
+    torch.testing.assert_close(network.video.token_in.bias, before + 0.25 * (wanted - before))
+    assert read_lora_header(path).config.whole == (name,)
+    for odd in ({name: torch.zeros(31)}, {}):
+        save_lora(path, changed, {k: v for k, v in factors.items() if k != name} | odd, config)
+        network = plain()
+        with pytest.raises(CheckpointError, match=f"{name} must be one of its parameters"):
+            merge_lora(network, path)
+        assert torch.equal(network.video.token_in.weight, plain().video.token_in.weight)
+
+
 def rewritten(path, tensors):
     header = read_lora_header(path)
     text = {"kind": KIND, "format": 1, "network": header.network, "metadata": {}}

@@ -47,6 +47,19 @@ def tag_numbers(handles: Sequence[str], *, source: bool, num_tags: int) -> dict[
     return ({SOURCE_HANDLE: SOURCE} if source else {}) | numbers
 
 
+def kept_under_guidance(tags: Int[Tensor, "b n"]) -> Bool[Tensor, "b n"]:
+    """Which tokens a guided evaluation without the prompt still sees.
+
+    Args:
+        tags: Tag of each token.
+
+    Returns:
+        True at those of the clip and of the source of an edit, which is to be kept as what is given
+        in the mask is; False at references. The paper does not say.
+    """
+    return (tags == 0) | (tags == SOURCE)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class References:
     """Latents of references of one modality, one after the other along time, of one size."""

@@ -16,9 +16,9 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.fast import FastBase, check_base, check_pair, find_fast
+from openreels.pipelines.low_rank import add_lora, find_referenced
 from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
-from openreels.weights.lora import merge_lora
 
 SHIPPED = "stage"
 """Name of the model inside the package."""
@@ -48,6 +48,8 @@ class Components:
     """Prompts to context."""
     refiner: MMDiT | None = None
     """Low resolution to high, at twice the rate; None where the model has none."""
+    referenced: MMDiT | None = None
+    """The transformer with the changes for references and edits; None where the model has none."""
     fast: FastBase | None = None
     """The transformer distilled to few steps, for mode ``fast``; None where the model has none."""
     name: str = SHIPPED
@@ -75,6 +77,11 @@ class Components:
         return self.mmdit.config.patch
 
     @property
+    def bases(self) -> tuple[MMDiT, ...]:
+        """The transformer, and the one with changes for references where there is one."""
+        return (self.mmdit,) if self.referenced is None else (self.mmdit, self.referenced)
+
+    @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return next(self.mmdit.parameters()).device
@@ -91,11 +98,11 @@ class Components:
         Args:
             model: ``stage``, the one inside the package, or a folder that holds
                 ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
-                may hold ``refiner.safetensors`` and ``mmdit-fast.safetensors`` or
-                ``mmdit-fast-lora.safetensors``.
+                may hold ``refiner.safetensors``, ``mmdit-references-lora.safetensors``, and
+                ``mmdit-fast.safetensors`` or ``mmdit-fast-lora.safetensors``.
             device: Where they go.
             loras: Files of low-rank changes that are added to the transformer, and how much of
-                each; what mode ``fast`` has as changes of the base has them too.
+                each; what the folder holds as changes of the base has them too.
 
         Returns:
             The networks in evaluation mode: fp32 on a CPU; on a GPU that has it, the transformer
@@ -121,15 +128,17 @@ class Components:
             refiner = load_network(folder / REFINER_FILE, device, kind=MMDiT)
             refiner = refiner.requires_grad_(False).to(compute_dtype(device))
         for path, scale in loras:
-            merge_lora(mmdit, path, scale=scale)
-        fast = find_fast(folder, mmdit)
-        if fast is not None:
-            fast.network.to(compute_dtype(device))
+            add_lora(mmdit, path, scale=scale)
+        fast, referenced = find_fast(folder, mmdit), find_referenced(folder, mmdit)
+        for other in (referenced, None if fast is None else fast.network):
+            if other is not None:
+                other.to(compute_dtype(device))
         for network in (video_vae, audio_vae, prompts, mmdit):
             network.requires_grad_(False)
         return Components(
             mmdit=mmdit.to(compute_dtype(device)),
             refiner=refiner,
+            referenced=referenced,
             fast=fast,
             video_vae=video_vae,
             audio_vae=audio_vae,

@@ -16,6 +16,7 @@ from openreels.conditioning.keyframes import (
     split_keyframes,
     with_keyframes,
 )
+from openreels.conditioning.references import kept_under_guidance
 from openreels.conditioning.tokens import (
     audio_branch,
     audio_latents_from,
@@ -126,8 +127,9 @@ def guided_denoiser(
     """Make the velocity of a clip out of the transformer's.
 
     With guidance, the prompt with its references and the absence of both are two rows of one batch;
-    both see the same mask. Where the sound is pulled towards the picture, the audio branch runs
-    once more by itself, which costs little: its tokens are few.
+    both see the same mask, and the source of an edit, which is to be kept. Where the sound is
+    pulled towards the picture, the audio branch runs once more by itself, which costs little: its
+    tokens are few.
 
     Args:
         components: Networks.
@@ -186,12 +188,12 @@ def guided_denoiser(
 
 
 def _rows_of(branch: BranchInput | None, rows: int, dtype: torch.dtype) -> BranchInput | None:
-    """One row, or two of which the second has no references."""
+    """One row, or two of which the second has no references, but the source of an edit."""
     if branch is None:
         return None
     shown = branch.attendable
     if shown is not None and branch.tags is not None:
-        shown = torch.cat([shown, shown & (branch.tags == 0)])[:rows]
+        shown = torch.cat([shown, shown & kept_under_guidance(branch.tags)])[:rows]
     return replace(
         branch,
         tokens=repeat(branch.tokens.to(dtype), "1 n p -> r n p", r=rows),

@@ -29,6 +29,7 @@ from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
 from openreels.pipelines.fast import chosen_fast
 from openreels.pipelines.keyframes import with_wanted_keyframes, without_keyframes
+from openreels.pipelines.low_rank import base_for
 from openreels.pipelines.paste import paste_back
 from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.pipelines.sound import assemble_sound
@@ -104,16 +105,17 @@ def generate(
                 low,
                 components,
                 material,
-                num_tags=components.mmdit.config.num_tags,
+                num_tags=max(one.config.num_tags for one in components.bases),
                 device=components.device,
             )
-            fast, why = chosen_fast(components.fast, components.mmdit, request, conditions)
+            base = base_for(conditions, components.mmdit, components.referenced)
+            fast, why = chosen_fast(components.fast, base, request, conditions)
             if fast is None:
                 conditions = with_wanted_keyframes(components, request, conditions, material)
         sampling = sampling_of(request, None if fast is None else fast.distilled.sampling)
         with stages.measure("denoise", sampling.num_steps):
             made = denoise(
-                components if fast is None else replace(components, mmdit=fast.network),
+                replace(components, mmdit=base if fast is None else fast.network),
                 conditions,
                 sampling,
                 seed=request.seed,
@@ -143,7 +145,7 @@ def generate(
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
         "notes": [
             *(*told, *conditions.notes, *why),
-            *(*untrained(conditions, components.mmdit), *facts.pop("notes")),
+            *(*untrained(conditions, base), *facts.pop("notes")),
         ],
         **facts,
         "stages_s": stages.seconds,

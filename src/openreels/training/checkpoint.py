@@ -16,6 +16,7 @@ from openreels.core.config import from_dict, to_dict
 from openreels.core.errors import CheckpointError
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import LowRankConfig
 from openreels.training.buckets import BucketSampler, Cursor
 from openreels.training.config import TrainConfig
 from openreels.training.ema import WeightAverage
@@ -110,13 +111,16 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _check_config(path: Path, saved: dict[str, Any], wanted: dict[str, Any]) -> None:
     model = to_dict(from_dict(MMDiTConfig, saved["model"], allow_missing=True))
+    lora = saved.get("lora")
+    if lora is not None:
+        lora = to_dict(from_dict(LowRankConfig, lora, allow_missing=True))
     fixed = {
         "model": (model, wanted["model"]),
         "seed": (saved["seed"], wanted["seed"]),
         "optim.kind": (saved["optim"].get("kind", "adamw"), wanted["optim"]["kind"]),
         "ema_decays": (saved["optim"]["ema_decays"], wanted["optim"]["ema_decays"]),
         "distill": (saved.get("distill"), wanted["distill"]),
-        "lora": (saved.get("lora"), wanted["lora"]),
+        "lora": (lora, wanted["lora"]),
     }
     for name, (old, new) in fixed.items():
         if old != new:

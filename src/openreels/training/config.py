@@ -254,6 +254,9 @@ class TrainConfig:
     lora: LowRankConfig | None = None
     """Low-rank changes (LoRA) of ``init``, which alone are trained and exported: a small file for a
     new look or for mode ``fast``. None trains the weights themselves. Not of the paper."""
+    init_lora: str | None = None
+    """A file of such changes to start from, of the same layers and rank; a relative path is taken
+    from the run's folder. None starts without a change."""
     codecs: CodecPaths = field(default_factory=CodecPaths)
     """The frozen networks."""
     tasks: TaskConfig = TaskConfig()

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from openreels.conditioning.references import kept_under_guidance
 from openreels.conditioning.tasks import TASKS
 from openreels.core.arrays import Context, ContextMask, PerSample
 from openreels.core.joint import Joint
@@ -212,7 +213,7 @@ def _placed_if_there(branch: BranchInput | None, noisy: Tensor | None) -> Branch
 
 
 def without_prompt(batch: TrainingBatch, empty: Encoded) -> TrainingBatch:
-    """Take prompts and references away; what is given stays, as in the sampler's guidance.
+    """Take prompts and references away; the rest stays, as in the sampler's guidance.
 
     Args:
         batch: With prompts.
@@ -225,7 +226,7 @@ def without_prompt(batch: TrainingBatch, empty: Encoded) -> TrainingBatch:
     def hidden(branch: BranchInput | None) -> BranchInput | None:
         if branch is None or branch.attendable is None or branch.tags is None:
             return branch
-        return replace(branch, attendable=branch.attendable & (branch.tags == 0))
+        return replace(branch, attendable=branch.attendable & kept_under_guidance(branch.tags))
 
     return replace(
         batch,

@@ -8,6 +8,7 @@ import torch
 from openreels.core.config import to_dict
 from openreels.nn.low_rank import low_rank_factors
 from openreels.pipelines.fast import FAST_FILE, FAST_LORA_FILE, MARK
+from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE
 from openreels.training.checkpoint import TrainState
 from openreels.training.config import TrainConfig
 from openreels.weights.checkpoint import save_network
@@ -16,8 +17,10 @@ from openreels.weights.lora import save_lora
 
 def export_file(config: TrainConfig) -> str:
     """Name of the exported weights: what a model's folder calls them."""
+    if config.lora is not None and config.distill is not None:
+        return FAST_LORA_FILE
     if config.lora is not None:
-        return FAST_LORA_FILE if config.distill is not None else "lora.safetensors"
+        return REFERENCES_FILE if NAMES in config.lora.whole else "lora.safetensors"
     return "mmdit.safetensors" if config.distill is None else FAST_FILE
 
 
@@ -41,7 +44,7 @@ def export_weights(folder: Path, state: TrainState, config: TrainConfig) -> None
         name = f"{stem}-ema{average.decay}.safetensors" if index else export_file(config)
         told = story | {"ema_decay": average.decay}
         if config.lora is not None:
-            factors = low_rank_factors(average.state())
+            factors = low_rank_factors(average.state(), config.lora.whole)
             save_lora(folder / name, state.network, factors, config.lora, metadata=told)
             continue
         save_network(

@@ -58,15 +58,17 @@ def teach(
         sound: Whether the audio branch runs.
 
     Returns:
-        Messages and references; a sample without its prompt has no references either, and what is
-        given of its source stays (guidance never drops the mask).
+        Messages and references; a sample without its prompt has no references either. The source
+        of an edit stays, in context as in the mask: guidance never drops what is to be kept.
     """
     draws = torch.rand(3, len(lessons), generator=source).tolist()
     messages, shown, heard = list[Message](), list[References | None](), list[References | None]()
     for lesson, choice, drop, bare in zip(lessons, *draws, strict=True):
         without_text = drop < config.text_dropout
         alone = without_text or bare < config.reference_dropout
-        seen, noises = ([], []) if alone else packs(lesson, sound=sound)
+        seen, noises = packs(lesson, sound=sound)
+        if alone:
+            seen, noises = [one for one in seen if one[1] == SOURCE], []
         text = lesson.captions[int(choice * len(lesson.captions))]
         message: Message = (TextPart(""),)
         if not without_text:
@@ -83,7 +85,7 @@ def message_for(
     seen: Sequence[tuple[Tensor, int]],
     noises: Sequence[tuple[Tensor, int]],
 ) -> tuple[Part, ...]:
-    """The message of a caption; without references its handles name nothing."""
+    """The message of a caption; handles of references that are not there name nothing."""
     media: dict[int, list[Part]] = {}
     for latents, tag in seen:
         single = latents.shape[2] == 1
@@ -91,7 +93,7 @@ def message_for(
         media.setdefault(tag, []).append(part)
     for latents, tag in noises:
         media.setdefault(tag, []).append(AudioPart(latents[0], tag))
-    used = numbers(lesson) if media else {}
+    used = {handle: tag for handle, tag in numbers(lesson).items() if tag in media}
     return message_of(text, used, voiced=lesson.voiced if noises else (), media=media)
 
 

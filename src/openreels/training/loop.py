@@ -16,7 +16,7 @@ from openreels.models.mmdit.config import MMDiTConfig
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.nn.cubes import ramped_sparsity
-from openreels.nn.low_rank import add_low_rank
+from openreels.nn.low_rank import add_low_rank, start_at
 from openreels.training.batch import BatchMaker, TaskDraw, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
@@ -34,6 +34,7 @@ from openreels.training.refiner_batch import RefinerBatchMaker
 from openreels.training.refiner_data import PairsDataset
 from openreels.training.step import Objective, training_step
 from openreels.weights.checkpoint import load_network
+from openreels.weights.lora import read_lora
 
 STATE_FILE = "state.safetensors"
 BEFORE_ANNEAL_FILE = "state-before-anneal.safetensors"
@@ -136,6 +137,8 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         source = generator(config.seed, "low-rank changes")
         names = add_low_rank(network, config.lora, generator=source)
         logger.info("%d layers have changes of rank %d", len(names), config.lora.rank)
+        if config.init_lora is not None:
+            start_at(network, read_lora(out / config.init_lora)[0], config.lora.whole)
     part = {"all": None, "near": network.video.near, "audio": network.audio}[config.trained]
     if part is not None:
         network.requires_grad_(False)
@@ -153,13 +156,15 @@ def _check_start(start: MMDiTConfig, config: TrainConfig) -> None:
     model = config.model
     # What costs no parameters may change: when the tokens tell what is true, and keyframes.
     same = ("keyframes", "truth_block", "audio_truth_block")
+    may_be_new = config.lora is None or "tag_table" in config.lora.whole
+    same += ("num_tags",) if may_be_new and not start.num_tags else ()
     if config.lora is None:
-        same += () if start.num_tags else ("num_tags",)
         same += () if start.near_width else ("near_width",)
     if replace(start, **{name: getattr(model, name) for name in same}) != model:
         raise CheckpointError(
             f"init must have the config of the run, but for keyframes, when truths are told, and, "
-            f"without lora, num_tags and near_width where it has none, got {start} in "
+            f"where it has none, for near_width without lora and for num_tags without lora or with "
+            f"a whole tag_table, got {start} in "
             f"{config.init}; set the run's model to it"
         )
 
@@ -317,10 +322,11 @@ class _Run:
         source = generator(config.seed, "tasks", step)
         began = time.perf_counter()
         if bucket.dataset.has_lessons:
-            sound = draw_structure(config.tasks, source)
+            picture = bucket.dataset.shape.num_frames == 1
+            sound = draw_structure(config.tasks, source) and not picture
             latents = sampler.take(index, bucket.batch_size)
             names = tuple(lesson.task for lesson in latents.lessons)
-            draw = TaskDraw(names=names, video=True, sound=sound, picture=False)
+            draw = TaskDraw(names=names, video=True, sound=sound, picture=picture)
         else:
             draw = draw_tasks(config.tasks, bucket.batch_size, source)
             latents = sampler.take(index, len(draw.names))
@@ -348,6 +354,11 @@ class _Run:
             bf16=self.bf16,
             sparsity=self.sparsity,
         )
+        if not loss.total.requires_grad:
+            raise ValueError(
+                f"a batch of {', '.join(sorted(set(batch.tasks)))} trains nothing of what changes; "
+                "leave these tasks out of the mix, or name more layers"
+            )
         loss.total.backward()
         norm = nn.utils.clip_grad_norm_(state.network.parameters(), config.clip_norm, foreach=True)
         if bool(torch.isfinite(norm)):

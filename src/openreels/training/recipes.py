@@ -39,12 +39,14 @@ from openreels.training.refining import refiner, refiner_crops, refiner_data, re
 from openreels.training.schedule import (
     DATA,
     IMAGE_REFERENCES,
+    PLAIN_EDITED_PICTURES,
     PLAIN_EDITS,
     PLAIN_IMAGES,
+    PLAIN_PICTURES,
     SOUND_REFERENCES,
     STAGES,
     VIDEO_REFERENCES,
-    with_lessons,
+    references_of,
 )
 
 Part: TypeAlias = PrecomputeConfig | RefinerPairsConfig | TrainConfig | Companion
@@ -367,8 +369,11 @@ RECIPES: dict[str, Recipe] = {
     "stage_sound": stage_sound,
     "stage_data_keyframes": lambda: KEYFRAME_DATA,
     "stage_keyframes": _one(stage_keyframes),
-    "stage_data_lessons": lambda: (PLAIN_EDITS, PLAIN_IMAGES),
-    "stage_lessons": lambda: (with_lessons(_run_of(stage_mixed())),),
+    "stage_data_references": lambda: (
+        *(PLAIN_EDITED_PICTURES, PLAIN_PICTURES),
+        *(PLAIN_EDITS, PLAIN_IMAGES),
+    ),
+    "stage_references": lambda: (references_of(_run_of(stage_mixed())),),
     "stage_distilled": stage_distilled,
     "schedule_data": schedule_data,
     **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},

@@ -1,7 +1,8 @@
 """Low-rank changes on disk: safetensors with the keys of LoRA files, and adding them to a network.
 
-The keys are ``LAYER.lora_A.weight`` and ``LAYER.lora_B.weight``, as in the field's files; the
-header says of which network they are, their scale, and a story. Not of the paper.
+The keys are ``LAYER.lora_A.weight`` and ``LAYER.lora_B.weight``, as in the field's files, and the
+names of parameters that were trained as a whole; the header says of which network they are, their
+scale, and a story. Not of the paper.
 """
 
 from collections.abc import Mapping
@@ -23,6 +24,8 @@ FORMAT = 1
 """Version of the layout; a reader refuses what it does not know."""
 KIND = "openreels lora"
 """What the header says that the file is."""
+_EARLIER: dict[str, Any] = {"layers": [], "whole": []}
+"""What files say that were written before there was a choice of layers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +53,7 @@ def save_lora(
     Args:
         path: A ``.safetensors`` file; replaced when it exists.
         network: The registered network that they change.
-        factors: As ``nn.low_rank.low_rank_factors`` gives them.
+        factors: As ``nn.low_rank.low_rank_factors`` gives them, with whole parameters.
         config: Rank and scale.
         metadata: JSON values that tell where they come from.
 
@@ -89,6 +92,16 @@ def read_lora_header(path: str | Path) -> LoraHeader:
     return _checked(Path(path), read_header(Path(path)))
 
 
+def read_lora(path: str | Path) -> tuple[dict[str, Tensor], LoraHeader]:
+    """Read low-rank changes as stored, on the CPU, and what the file says about itself.
+
+    Raises:
+        CheckpointError: If the file is missing, damaged or no such file.
+    """
+    tensors, header = read_tensors(Path(path))
+    return tensors, _checked(Path(path), header)
+
+
 def _checked(path: Path, header: Mapping[str, Any]) -> LoraHeader:
     if header.get("kind") != KIND:
         raise CheckpointError(
@@ -103,7 +116,7 @@ def _checked(path: Path, header: Mapping[str, Any]) -> LoraHeader:
     try:
         return LoraHeader(
             network=str(header["network"]),
-            config=from_dict(LowRankConfig, header["config"]),
+            config=from_dict(LowRankConfig, _EARLIER | header["config"]),
             metadata=dict(header["metadata"]),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -113,6 +126,8 @@ def _checked(path: Path, header: Mapping[str, Any]) -> LoraHeader:
 @torch.no_grad()
 def merge_lora(network: nn.Module, path: str | Path, *, scale: float = 1.0) -> None:
     """Add low-rank changes to the weights of a network, in its own dtype and in place.
+
+    Parameters that the file holds as a whole go as far towards what it holds.
 
     Args:
         network: Of the kind that the file was made for; other weights of it than those that the
@@ -125,8 +140,7 @@ def merge_lora(network: nn.Module, path: str | Path, *, scale: float = 1.0) -> N
             the network has not or in another shape. Then nothing was changed.
     """
     path = Path(path)
-    tensors, raw = read_tensors(path)
-    header = _checked(path, raw)
+    tensors, header = read_lora(path)
     if header.network != name_of(network):
         raise CheckpointError(
             f"{path} changes the network {header.network}, got {name_of(network)}; choose another"
@@ -136,10 +150,29 @@ def merge_lora(network: nn.Module, path: str | Path, *, scale: float = 1.0) -> N
         for name, layer in network.named_modules()
         if isinstance(layer, nn.Linear)
     }
-    changes = [(weights[name], a, b) for name, a, b in _pairs(path, tensors, weights)]
+    whole = _whole(path, tensors, network, header.config)
+    factors = {name: tensor for name, tensor in tensors.items() if name not in whole}
+    changes = [(weights[name], a, b) for name, a, b in _pairs(path, factors, weights)]
     share = scale * header.config.alpha / header.config.rank
     for weight, a, b in changes:
         weight += (share * (b.float() @ a.float())).to(weight)
+    known = dict(network.named_parameters())
+    for name, value in whole.items():
+        known[name].lerp_(value.to(known[name]), scale)
+
+
+def _whole(
+    path: Path, tensors: Mapping[str, Tensor], network: nn.Module, config: LowRankConfig
+) -> dict[str, Tensor]:
+    """What a file holds as a whole, checked against the network."""
+    known = dict(network.named_parameters())
+    for name in config.whole:
+        if name not in tensors or name not in known or tensors[name].shape != known[name].shape:
+            raise CheckpointError(
+                f"{path} does not fit the network: {name} must be one of its parameters, in its "
+                "shape; choose a file that was made for it"
+            )
+    return {name: tensors[name] for name in config.whole}
 
 
 def _pairs(

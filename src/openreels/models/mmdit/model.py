@@ -1,5 +1,7 @@
 """The twin MMDiT of SkyReels-V4 (arXiv 2602.21818, sec. 3.1)."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -287,6 +289,21 @@ class MMDiT(nn.Module):
             tags = self._tag_vectors(given.tags)
             tokens = tokens if tags is None else tokens + tags
         return Hidden(tokens, text if text_tags is None else text + text_tags), ada
+
+    def make_names(self, count: int) -> None:
+        """Make room for the names of references in a network without; nothing else changes.
+
+        Args:
+            count: How many there may be; their vectors are zero.
+
+        Raises:
+            ValueError: If there are names already.
+        """
+        if self.tag_table is not None:
+            raise ValueError(f"the network must have no names, it has {self.config.num_tags}")
+        like = self.sigma_embedding.up.weight
+        self.config = replace(self.config, num_tags=count)
+        self.tag_table = nn.Parameter(like.new_zeros(count, self.config.width))
 
     def _tag_vectors(self, tags: Int[Tensor, "b n"]) -> Float[Tensor, "b n w"] | None:
         """What names a reference, zero for tag 0; None if the network knows no names."""

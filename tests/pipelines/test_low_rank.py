@@ -1,0 +1,95 @@
+"""Changes of the base for references: which requests run on them, and that no other is touched."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from openreels.core.errors import CheckpointError
+from openreels.core.request import GenerationRequest, Reference
+from openreels.media.image import write_image
+from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
+from openreels.pipelines.components import Components
+from openreels.pipelines.generate import generate
+from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE, add_lora
+from openreels.weights.checkpoint import save_network
+from openreels.weights.lora import save_lora
+
+CONFIG = LowRankConfig(rank=2, alpha=2.0, layers=("video.",), whole=(NAMES,))
+PLAIN = GenerationRequest(prompt="a red ball bounces", duration_s=1.0, seed=3, steps=2)
+
+
+@pytest.fixture
+def folder(components, tmp_path):
+    for name in ("mmdit", "video_vae", "audio_vae", "text_encoder"):
+        save_network(tmp_path / f"{name}.safetensors", getattr(components, name))
+    named = MMDiT(replace(components.mmdit.config, num_tags=10))
+    add_low_rank(named, CONFIG)
+    with torch.no_grad():
+        for parameter in named.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
+    factors = low_rank_factors(named.state_dict(), CONFIG.whole)
+    save_lora(tmp_path / REFERENCES_FILE, named, factors, CONFIG)
+    return tmp_path
+
+
+@pytest.fixture
+def request_with_picture(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    write_image(tmp_path / "hero.png", pixels)
+    hero = Reference(tag="@hero", images=(str(tmp_path / "hero.png"),))
+    return replace(PLAIN, prompt="@hero bounces", references=(hero,))
+
+
+def test_requests_without_references_run_on_the_base_alone(folder):
+    both = Components.load(folder)
+    assert [one.config.num_tags for one in both.bases] == [0, 10]
+    (folder / REFERENCES_FILE).unlink()
+    bare = Components.load(folder)
+    assert bare.referenced is None
+    ours, theirs = generate(both, PLAIN), generate(bare, PLAIN)
+    assert np.array_equal(ours.clip.frames, theirs.clip.frames)
+    assert np.array_equal(ours.clip.waveform, theirs.clip.waveform)
+
+
+def test_requests_with_references_run_with_the_changes(folder, request_with_picture):
+    both = Components.load(folder)
+    changed = generate(both, request_with_picture)
+    assert not any("without references" in note for note in changed.metadata["notes"])
+    alone = generate(replace(both, referenced=None), request_with_picture)
+    assert any("without references" in note for note in alone.metadata["notes"])
+    assert not np.array_equal(changed.clip.frames, alone.clip.frames)
+    merged = generate(replace(both, mmdit=both.referenced), request_with_picture)
+    assert np.array_equal(changed.clip.frames, merged.clip.frames)
+
+
+def test_a_named_file_changes_the_base_and_what_references_have(folder, components):
+    both = Components.load(folder, loras=((folder / REFERENCES_FILE, 0.5),))
+    assert both.mmdit.config.num_tags == 10
+    once = Components.load(folder)
+    name = "video.blocks.0.modality.attention.qkv.weight"
+    before, half, all_, more = (
+        network.state_dict()[name]
+        for network in (components.mmdit, both.mmdit, once.referenced, both.referenced)
+    )
+    torch.testing.assert_close(half - before, 0.5 * (all_ - before), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(more - before, 1.5 * (all_ - before), rtol=1e-4, atol=1e-5)
+
+
+def test_changes_of_another_base_are_refused(folder, components):
+    other = MMDiT(replace(components.mmdit.config, mlp_width=40))
+    with pytest.raises(CheckpointError, match="does not fit the network"):
+        add_lora(other, folder / REFERENCES_FILE)
+    (folder / REFERENCES_FILE).write_bytes(b"x")
+    with pytest.raises(CheckpointError):
+        Components.load(folder)
+
+
+def test_names_are_made_once(components):
+    network = MMDiT(components.mmdit.config)
+    network.make_names(4)
+    assert (network.config.num_tags, network.tag_table.abs().sum()) == (4, 0)
+    with pytest.raises(ValueError, match="must have no names, it has 4"):
+        network.make_names(4)
