@@ -45,7 +45,7 @@ def write_sources(page: TaskPage, folder: Path) -> None:
 
 
 def make_page(
-    page: TaskPage, model: Model, probe: StageProbe, weights: str, kept: Path | None
+    page: TaskPage, model: Model, probe: StageProbe, weights: str | Path, kept: Path | None
 ) -> Facts:
     """Run the command of a page and draw its sheet.
 
@@ -53,7 +53,7 @@ def make_page(
         page: The page.
         model: The model.
         probe: The instruments of StageBench.
-        weights: Digest of the weights.
+        weights: The shipped model or a folder, for the digest.
         kept: Where clips are kept; None is nowhere.
 
     Returns:
@@ -64,7 +64,9 @@ def make_page(
         seeds = range(page.request.seed, page.request.seed + page.seeds)
         results = [model.run(replace(page.request, seed=seed)) for seed in seeds]
         clips = [result.clip for result in results]
-        facts = facts_of(clips[0], results[0].metadata, probe, weights)
+        told = results[0].metadata
+        digest = digest_of(weights, referenced=told["referenced"])
+        facts = facts_of(clips[0], told, probe, digest)
         size = draw(page.request, clips, facts, PAGES / "img" / f"{page.name}.png")
         if kept is not None:
             clips[0].save(kept / page.out)
@@ -108,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for folder in (PAGES / "img", kept):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-        model, weights = load(options.model), digest_of(options.model)
+        model, weights = load(options.model), options.model
         probe = load_network(PROBE_FILE, kind=StageProbe).eval()
         for page in chosen:
             facts[page.name] = make_page(page, model, probe, weights, kept)

@@ -19,6 +19,7 @@ from openreels.evaluation.sounds import read_sound
 from openreels.media.clip import Clip
 from openreels.models.probe.model import StageProbe
 from openreels.pipelines.components import SHIPPED
+from openreels.pipelines.low_rank import REFERENCES_FILE
 
 PROBE_PX = 64
 """Shorter side of the clips that the probes know."""
@@ -56,11 +57,18 @@ class Facts:
     """Objects that are seen, the largest first."""
 
 
-def digest_of(model: str | Path) -> str:
-    """Eight digits that name the weights of a model's transformer."""
+def digest_of(model: str | Path, *, referenced: bool = False) -> str:
+    """Eight digits that name the weights of a model's transformer.
+
+    Args:
+        model: The shipped one or a folder.
+        referenced: Whether with its changes for references.
+    """
     shipped = Path(str(files("openreels.weights"))) / "files"
-    path = (shipped if str(model) == SHIPPED else Path(model)) / "mmdit.safetensors"
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    folder = shipped if str(model) == SHIPPED else Path(model)
+    names = ("mmdit.safetensors", *((REFERENCES_FILE,) if referenced else ()))
+    digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in names))
+    return digest.hexdigest()[:8]
 
 
 def facts_of(clip: Clip, metadata: dict[str, Any], probe: StageProbe, weights: str) -> Facts:

@@ -7,7 +7,6 @@ from pathlib import Path
 from openreels.core.request import GenerationRequest
 
 UNTRAINED = frozenset({
-    "subjects",
     "voices",
     "motion",
     "expression",
@@ -15,11 +14,7 @@ UNTRAINED = frozenset({
     "storyboard",
     "style-reference",
     "music-reference",
-    "inpaint-reference",
     "replace-reference",
-    "edit-colour",
-    "edit-add",
-    "edit-remove",
     "edit-overlay",
     "edit-weather",
     "edit-style",

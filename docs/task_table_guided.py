@@ -206,7 +206,9 @@ REFERENCES = (
 )
 
 
-def _edit(name: str, title: str, row: str, prompt: str, case: tuple[str, int]) -> TaskPage:
+def _edit(
+    name: str, title: str, row: str, prompt: str, case: tuple[str, int], more: tuple[str, ...] = ()
+) -> TaskPage:
     """A page of an edit by instruction; ``case`` is a row of StageBench and its example."""
     return TaskPage(
         name=name,
@@ -218,14 +220,15 @@ def _edit(name: str, title: str, row: str, prompt: str, case: tuple[str, int]) -
         out=f"{name}.mp4",
         caption=_CHANGED,
         sources=partial(write_case, row=case[0], number=case[1]),
-        bench=(case[0],),
+        bench=(case[0], *more),
     )
 
 
 EDITS = (
     _edit("edit-colour", "Edit: colour, material, shape, size",
           "Local attributes: colour, material, shape",
-          "Take @video_1 and recolour the green star in red.", ("edit colour", 2)),
+          "Take @video_1 and recolour the green star in red.", ("edit colour", 2),
+          ("edit material", "edit shape", "edit size")),
     _edit("edit-add", "Edit: add a subject", "Add a subject",
           "Take @video_1 and bring in a large green rubber ball on the left that bounces.",
           ("edit add", 3)),
@@ -235,8 +238,10 @@ EDITS = (
           "Watermark, subtitle and logo removal",
           "Take @video_1 and get rid of the watermark in the bottom left corner.",
           ("edit overlay", 4)),
-    _edit("edit-weather", "Edit: weather, light, time of day",
-          "Weather, light, tone, time of day",
+    _edit("edit-place", "Edit: place and time of day", "Background; light, time of day",
+          "Take @video_1 and swap the surroundings: on a sandy beach.", ("edit place", 2),
+          ("edit time of day",)),
+    _edit("edit-weather", "Edit: weather", "Weather",
           "Take @video_1 and swap the weather: in the snow.", ("edit weather", 1)),
     _edit("edit-style", "Edit: style", "Style: paper-cut, bricks, sketch",
           "Take @video_1 and restyle all of it as a paper-cut animation.", ("edit style", 1)),

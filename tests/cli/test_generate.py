@@ -95,7 +95,7 @@ def test_changes_of_the_weights_are_added_and_told(openreels, files, tiny_model)
     save_lora(files / "look.safetensors", network, ones, config, metadata={"recipe": "none"})
     told = json.loads(openreels("inspect", "look.safetensors", "--json").out)
     assert (told["kind"], told["network"]) == ("low-rank changes", "mmdit")
-    assert told["config"] == {"rank": 1, "alpha": 4.0}
+    assert told["config"] == {"rank": 1, "alpha": 4.0, "layers": [], "whole": []}
     made = []
     for words, name in (
         ((), ""),

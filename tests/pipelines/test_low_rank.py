@@ -59,6 +59,7 @@ def test_requests_with_references_run_with_the_changes(folder, request_with_pict
     changed = generate(both, request_with_picture)
     assert not any("without references" in note for note in changed.metadata["notes"])
     alone = generate(replace(both, referenced=None), request_with_picture)
+    assert (changed.metadata["referenced"], alone.metadata["referenced"]) == (True, False)
     assert any("without references" in note for note in alone.metadata["notes"])
     assert not np.array_equal(changed.clip.frames, alone.clip.frames)
     merged = generate(replace(both, mmdit=both.referenced), request_with_picture)

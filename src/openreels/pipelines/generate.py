@@ -112,7 +112,11 @@ def generate(
             fast, why = chosen_fast(components.fast, base, request, conditions)
             if fast is None:
                 conditions = with_wanted_keyframes(components, request, conditions, material)
-        sampling = sampling_of(request, None if fast is None else fast.distilled.sampling)
+        sampling = sampling_of(
+            request,
+            None if fast is None else fast.distilled.sampling,
+            by_instruction=conditions.task.name == "edit",
+        )
         with stages.measure("denoise", sampling.num_steps):
             made = denoise(
                 replace(components, mmdit=base if fast is None else fast.network),
@@ -141,6 +145,7 @@ def generate(
     metadata = _metadata(components, request, conditions, sampling, clip)
     metadata |= {
         "distilled": fast is not None,
+        "referenced": fast is None and base is components.referenced,
         "prompt": asked,
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
         "notes": [

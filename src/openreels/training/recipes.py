@@ -291,8 +291,8 @@ def stage_distilled() -> tuple[Part, ...]:
             mixed,
             name="stage_distilled",
             init="shipped",
-            distill=DistillConfig(),
-            lora=LowRankConfig(rank=32, alpha=32.0),
+            distill=DistillConfig(visited_share=0.25),
+            lora=LowRankConfig(rank=16, alpha=16.0),
             data=(
                 ShardData(folder=SHORT[0].folder, weight=0.45, batch_size=16),
                 ShardData(folder=SHORT[1].folder, weight=0.35, batch_size=8),
@@ -300,7 +300,7 @@ def stage_distilled() -> tuple[Part, ...]:
                 *others,
             ),
             tasks=replace(mixed.tasks, text_dropout=0.0),
-            optim=OptimConfig(lr=1e-3, warmup_steps=20, anneal_fraction=0.5, ema_decays=(0.99,)),
+            optim=OptimConfig(lr=1.5e-3, warmup_steps=20, anneal_fraction=0.6, ema_decays=(0.99,)),
             truth_weight=0.0,
         ),
     )
