@@ -75,3 +75,6 @@ def test_weights_without_names_tell_that_they_may_not_follow_references(componen
     assert "trained without references" in note
     named = MMDiT(dataclasses.replace(components.mmdit.config, num_tags=3))
     assert untrained(shown, named) == ()
+    assert untrained(shown, named, ("references",)) == ()
+    (other,) = untrained(shown, named, ("edit",))
+    assert "not trained for the task references" in other

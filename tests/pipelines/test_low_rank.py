@@ -14,8 +14,8 @@ from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
 from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE, add_lora
-from openreels.weights.checkpoint import save_network
-from openreels.weights.lora import save_lora
+from openreels.weights.checkpoint import load_network, save_network
+from openreels.weights.lora import read_lora, save_lora
 
 CONFIG = LowRankConfig(rank=2, alpha=2.0, layers=("video.",), whole=(NAMES,))
 PLAIN = GenerationRequest(prompt="a red ball bounces", duration_s=1.0, seed=3, steps=2)
@@ -64,6 +64,19 @@ def test_requests_with_references_run_with_the_changes(folder, request_with_pict
     assert not np.array_equal(changed.clip.frames, alone.clip.frames)
     merged = generate(replace(both, mmdit=both.referenced), request_with_picture)
     assert np.array_equal(changed.clip.frames, merged.clip.frames)
+
+
+def test_what_the_changes_were_not_trained_for_is_told(folder, request_with_picture):
+    path = folder / REFERENCES_FILE
+    assert Components.load(folder).taught == ()
+    tensors, _ = read_lora(path)
+    base = load_network(folder / "mmdit.safetensors", kind=MMDiT)
+    save_lora(path, base, tensors, CONFIG, metadata={"taught": ["edit"]})
+    both = Components.load(folder)
+    assert both.taught == ("edit",)
+    notes = generate(both, request_with_picture).metadata["notes"]
+    assert any("not trained for the task references" in note for note in notes)
+    assert generate(both, PLAIN).metadata["notes"] == []
 
 
 def test_a_named_file_changes_the_base_and_what_references_have(folder, components):

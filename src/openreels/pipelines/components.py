@@ -16,7 +16,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.fast import FastBase, check_base, check_pair, find_fast
-from openreels.pipelines.low_rank import add_lora, find_referenced
+from openreels.pipelines.low_rank import add_lora, find_referenced, taught_by
 from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
 
@@ -50,6 +50,8 @@ class Components:
     """Low resolution to high, at twice the rate; None where the model has none."""
     referenced: MMDiT | None = None
     """The transformer with the changes for references and edits; None where the model has none."""
+    taught: tuple[str, ...] = ()
+    """Tasks that those changes were trained for; empty where nothing is said of it."""
     fast: FastBase | None = None
     """The transformer distilled to few steps, for mode ``fast``; None where the model has none."""
     name: str = SHIPPED
@@ -139,6 +141,7 @@ class Components:
             mmdit=mmdit.to(compute_dtype(device)),
             refiner=refiner,
             referenced=referenced,
+            taught=taught_by(folder),
             fast=fast,
             video_vae=video_vae,
             audio_vae=audio_vae,
@@ -184,20 +187,31 @@ def check_capable(request: GenerationRequest, can: Capabilities, *, refines: boo
         )
 
 
-def untrained(conditions: Conditions, mmdit: MMDiT) -> tuple[str, ...]:
+def untrained(conditions: Conditions, mmdit: MMDiT, taught: Sequence[str] = ()) -> tuple[str, ...]:
     """Tell what was used that the model has not learnt.
 
     Args:
         conditions: What it saw.
         mmdit: Its transformer.
+        taught: Tasks that it was trained for where something stands before the clip; empty is not
+            known.
 
     Returns:
-        A sentence if references stood before the clip and these weights know none.
+        A sentence if references stood before the clip and these weights know none, or none for
+        this task, or no sounds.
     """
-    seen = (conditions.references.video, conditions.references.audio)
-    if mmdit.config.num_tags or all(one is None for one in seen):
+    seen, heard = conditions.references.video, conditions.references.audio
+    if seen is None and heard is None:
         return ()
-    return (
-        "these weights were trained without references: they are seen in context, but the result "
-        "may not follow them",
+    if not mmdit.config.num_tags:
+        return (
+            "these weights were trained without references: they are seen in context, but the "
+            "result may not follow them",
+        )
+    name = conditions.task.name
+    odd = [] if not taught or name in taught else [f"the task {name}"]
+    odd += ["sounds as references"] if taught and heard is not None else []
+    return tuple(
+        f"these weights were not trained for {one}: the result may not follow what is given"
+        for one in odd
     )

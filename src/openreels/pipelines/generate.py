@@ -143,14 +143,16 @@ def generate(
         if clip.frames is not None:
             clip = replace(clip, frames=cut_to_side(clip.frames, RESOLUTIONS[request.resolution]))
     metadata = _metadata(components, request, conditions, sampling, clip)
+    changed_base = base is components.referenced
     metadata |= {
         "distilled": fast is not None,
-        "referenced": fast is None and base is components.referenced,
+        "referenced": changed_base and fast is None,
         "prompt": asked,
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
         "notes": [
             *(*told, *conditions.notes, *why),
-            *(*untrained(conditions, base), *facts.pop("notes")),
+            *untrained(conditions, base, components.taught if changed_base else ()),
+            *facts.pop("notes"),
         ],
         **facts,
         "stages_s": stages.seconds,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from openreels.conditioning.conditions import Conditions
 from openreels.models.mmdit.model import MMDiT
-from openreels.weights.lora import merge_lora, read_lora
+from openreels.weights.lora import merge_lora, read_lora, read_lora_header
 
 REFERENCES_FILE = "mmdit-references-lora.safetensors"
 """Changes of the base for requests with references or a source in context; a model need not have
@@ -52,6 +52,23 @@ def find_referenced(folder: Path, base: MMDiT) -> MMDiT | None:
     network = copy.deepcopy(base)
     add_lora(network, path)
     return network.requires_grad_(False)
+
+
+def taught_by(folder: Path) -> tuple[str, ...]:
+    """Read which tasks the changes for references were trained for.
+
+    Args:
+        folder: With or without ``REFERENCES_FILE``.
+
+    Returns:
+        Names of ``conditioning.tasks``; empty if there is no file or it does not say.
+
+    Raises:
+        CheckpointError: If the file is damaged.
+    """
+    path = folder / REFERENCES_FILE
+    told = read_lora_header(path).metadata.get("taught", ()) if path.exists() else ()
+    return tuple(str(name) for name in told)
 
 
 def base_for(conditions: Conditions, base: MMDiT, referenced: MMDiT | None) -> MMDiT:
