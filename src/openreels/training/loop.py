@@ -17,6 +17,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.nn.cubes import ramped_sparsity
 from openreels.nn.low_rank import add_low_rank, start_at
+from openreels.pipelines.low_rank import NAMES
 from openreels.training.batch import BatchMaker, TaskDraw, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
@@ -156,7 +157,7 @@ def _check_start(start: MMDiTConfig, config: TrainConfig) -> None:
     model = config.model
     # What costs no parameters may change: when the tokens tell what is true, and keyframes.
     same = ("keyframes", "truth_block", "audio_truth_block")
-    may_be_new = config.lora is None or "tag_table" in config.lora.whole
+    may_be_new = config.lora is None or NAMES in config.lora.whole
     same += ("num_tags",) if may_be_new and not start.num_tags else ()
     if config.lora is None:
         same += () if start.near_width else ("near_width",)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from openreels.models.mmdit import presets
 from openreels.nn.low_rank import LowRankConfig
+from openreels.pipelines.low_rank import NAMES
 from openreels.stage.reference_tasks import TASKS as LESSON_TASKS
 from openreels.stage.world import WorldSettings
 from openreels.training.config import (
@@ -324,7 +325,7 @@ def references_of(mixed: TrainConfig) -> TrainConfig:
         name="stage_references",
         model=replace(mixed.model, num_tags=NUM_TAGS),
         init="shipped",
-        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=("tag_table",)),
+        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=(NAMES,)),
         data=tuple(
             ShardData(folder=bucket.folder, weight=weight, batch_size=size)
             for bucket, weight, size in buckets
