@@ -10,7 +10,7 @@ from pathlib import Path
 
 from openreels.conditioning.conditions import Conditions
 from openreels.models.mmdit.model import MMDiT
-from openreels.weights.lora import merge_lora, read_lora, read_lora_header
+from openreels.weights.lora import add_changes, read_lora, read_lora_header
 
 REFERENCES_FILE = "mmdit-references-lora.safetensors"
 """Changes of the base for requests with references or a source in context; a model need not have
@@ -33,7 +33,7 @@ def add_lora(network: MMDiT, path: str | Path, *, scale: float = 1.0) -> None:
     tensors, header = read_lora(path)
     if NAMES in header.config.whole and NAMES in tensors and network.tag_table is None:
         network.make_names(tensors[NAMES].shape[0])
-    merge_lora(network, path, scale=scale)
+    add_changes(network, tensors, header, source=Path(path), scale=scale)
 
 
 def find_referenced(folder: Path, base: MMDiT) -> MMDiT | None:

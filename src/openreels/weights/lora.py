@@ -123,7 +123,6 @@ def _checked(path: Path, header: Mapping[str, Any]) -> LoraHeader:
         raise CheckpointError(f"the header of {path} does not fit: {error}") from error
 
 
-@torch.no_grad()
 def merge_lora(network: nn.Module, path: str | Path, *, scale: float = 1.0) -> None:
     """Add low-rank changes to the weights of a network, in its own dtype and in place.
 
@@ -139,20 +138,42 @@ def merge_lora(network: nn.Module, path: str | Path, *, scale: float = 1.0) -> N
         CheckpointError: If the file is missing, damaged, of another network, or has a layer that
             the network has not or in another shape. Then nothing was changed.
     """
-    path = Path(path)
-    tensors, header = read_lora(path)
+    add_changes(network, *read_lora(path), source=Path(path), scale=scale)
+
+
+@torch.no_grad()
+def add_changes(
+    network: nn.Module,
+    tensors: Mapping[str, Tensor],
+    header: LoraHeader,
+    *,
+    source: Path,
+    scale: float = 1.0,
+) -> None:
+    """Do what ``merge_lora`` does with a file that was read.
+
+    Args:
+        network: As there.
+        tensors: What ``read_lora`` gave.
+        header: The same.
+        source: The file, for messages.
+        scale: As there.
+
+    Raises:
+        CheckpointError: As there.
+    """
     if header.network != name_of(network):
         raise CheckpointError(
-            f"{path} changes the network {header.network}, got {name_of(network)}; choose another"
+            f"{source} changes the network {header.network}, got {name_of(network)}; choose another"
         )
     weights = {
         name: layer.weight
         for name, layer in network.named_modules()
         if isinstance(layer, nn.Linear)
     }
-    whole = _whole(path, tensors, network, header.config)
+    whole = _whole(source, tensors, network, header.config)
     factors = {name: tensor for name, tensor in tensors.items() if name not in whole}
-    changes = [(weights[name], a, b) for name, a, b in _pairs(path, factors, weights)]
+    changes = [(weights[name], a, b) for name, a, b in _pairs(source, factors, weights)]
     share = scale * header.config.alpha / header.config.rank
     for weight, a, b in changes:
         weight += (share * (b.float() @ a.float())).to(weight)
