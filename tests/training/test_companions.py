@@ -82,6 +82,26 @@ def test_the_video_encoder_is_final_after_its_phase(tmp_path):
     assert (story["joint_steps"], story["decoder_steps"]) == (2, 2)
 
 
+def test_a_decoder_alone_goes_on_under_latents_that_stay(tmp_path):
+    start = tmp_path / "start.safetensors"
+    given = VideoVAE(video_presets.tiny())
+    given.latent_mean.fill_(0.25)
+    save_network(start, given, dtype=torch.float16)
+    before = load_network(start, kind=VideoVAE)
+    part = replace(VIDEO, joint=None, start=str(start))
+    assert not run(part, tmp_path, lambda done, total, values: (done, total) == (1, 2))
+    assert run(part, tmp_path)
+    after = load_network(weights_of(part, tmp_path), kind=VideoVAE)
+    names = [name for name, value in after.state_dict().items()
+             if not torch.equal(value, before.state_dict()[name])]  # fmt: skip
+    assert names
+    assert all(name.startswith("decoder.") for name in names)
+    clip = torch.rand(1, 3, 5, 16, 16) * 2 - 1
+    assert torch.equal(after.encode(clip), before.encode(clip))
+    story = read_network_header(weights_of(part, tmp_path)).metadata
+    assert (story["joint_steps"], story["decoder_steps"]) == (0, 2)
+
+
 def test_a_time_limit_is_shared_by_both_phases(tmp_path):
     part = replace(
         VIDEO,
@@ -106,6 +126,7 @@ def test_to_start_anew_forgets_the_state(tmp_path):
         {"joint": VIDEO.decoder},
         {"decoder": VIDEO.joint},
         {"joint_share": 1.0},
+        {"joint": None},
     ],
 )
 def test_phases_that_make_no_sense_are_refused(change):

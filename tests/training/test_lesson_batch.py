@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from openreels.conditioning.references import SOURCE
+from openreels.conditioning.tasks import TASKS
 from openreels.core.protocols import TextPart
 from openreels.core.seeding import generator
 from openreels.models.mmdit.model import MMDiT
@@ -26,7 +27,7 @@ from openreels.training.loop import Limits, build_state, train
 from openreels.training.networks import load_frozen
 from openreels.training.precompute import precompute
 from openreels.training.step import training_step
-from openreels.weights.checkpoint import load_network, save_network
+from openreels.weights.checkpoint import load_network, read_network_header, save_network
 
 ALWAYS = TaskConfig(text_dropout=0.0, reference_dropout=0.0)
 
@@ -214,6 +215,10 @@ def test_a_run_learns_from_lessons_beside_plain_scenes_and_resumes(
     assert (whole.step, again.step) == (4, 4)
     left, right = (load_network(run.export).state_dict() for run in (whole, again))
     assert all(torch.equal(value, right[name]) for name, value in left.items())
+    told = read_network_header(whole.export).metadata["taught"]
+    every = {one.task for one in ShardDataset(lessons_root).read(range(12)).lessons}
+    assert every < set(TASKS)
+    assert set(told) == every | ({"inpaint_fixed"} if "inpaint_moving" in every else set())
 
 
 def test_lessons_of_single_frames_train_without_sound(

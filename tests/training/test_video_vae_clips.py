@@ -1,8 +1,11 @@
+from functools import partial
+
 import pytest
 import torch
 
 from openreels.core.shapes import ClipShape
 from openreels.training.video_vae_clips import (
+    LOOKS,
     Bucket,
     ClipPools,
     stage_buckets,
@@ -45,7 +48,7 @@ def test_crops_have_their_size_and_come_from_the_clip():
     assert pools.batch(0).shape == (3, 3, 1, 16, 16)
 
 
-@pytest.mark.parametrize("source", [stage_clips, texture_clips])
+@pytest.mark.parametrize("source", [stage_clips, partial(stage_clips, world=LOOKS), texture_clips])
 def test_the_same_number_is_the_same_clip(source):
     one, other = source(4)([7], SHAPE), source(4)([6, 7], SHAPE)[1:]
     assert torch.equal(one, other)
@@ -57,3 +60,10 @@ def test_the_shipped_mix_covers_every_picture_shape():
     sizes = {(kind.shape.width, kind.shape.height) for kind in stage_buckets(0)}
     assert {(64, 64), (80, 64), (112, 64), (64, 80), (64, 112), (256, 256)} == sizes
     assert sum(kind.weight for kind in stage_buckets(0)) == pytest.approx(1)
+
+
+def test_a_share_of_the_mix_has_looks_that_plain_scenes_have_not():
+    plain, looks = stage_clips(4)(range(6), SHAPE), stage_clips(4, LOOKS)(range(6), SHAPE)
+    assert sum(not torch.equal(*pair) for pair in zip(plain, looks, strict=True)) >= 3
+    weights = [kind.weight for kind in stage_buckets(0)]
+    assert weights[1] + weights[-2] == pytest.approx(0.22)

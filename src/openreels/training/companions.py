@@ -2,12 +2,12 @@
 
 The video autoencoder takes two phases: both halves, after which the encoder is final, then the
 decoder alone. The shipped one took the first phase in four legs, each from the weights of the last
-(``VideoVAEPart.start``). The audio encoder is fitted in closed form, so its decoder is all that is
-trained. The other defaults are the settings of the shipped weights.
+(``VideoVAEPart.start``), and the second from those. The audio encoder is fitted in closed form, so
+its decoder is all that is trained. The other defaults are the settings of the shipped weights.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -39,7 +39,12 @@ from openreels.training.video_vae import (
 from openreels.training.video_vae_clips import ClipPools, stage_buckets, stage_clips, texture_clips
 from openreels.training.video_vae_start import start_from_components, start_from_weights
 from openreels.training.watch import Watch
-from openreels.weights.checkpoint import load_network, read_network_header, save_network
+from openreels.weights.checkpoint import (
+    load_network,
+    read_network_header,
+    save_network,
+    shipped_path,
+)
 
 Limit: TypeAlias = float | None
 
@@ -57,8 +62,8 @@ class VideoVAEPart:
     """Of the run and its folder."""
     network: VideoVAEConfig = field(default_factory=presets.stage)
     """Sizes."""
-    joint: VideoVAERecipe = _JOINT
-    """First phase."""
+    joint: VideoVAERecipe | None = _JOINT
+    """First phase; None has none: the encoder of ``start`` is final, latents stay what they are."""
     decoder: VideoVAERecipe = _DECODER
     """Second phase; must freeze the encoder."""
     joint_share: float = 0.6
@@ -66,16 +71,37 @@ class VideoVAEPart:
     world: int = 11
     """Seed of the clips; the second phase sees the next world."""
     start: str | None = None
-    """Weights to start from, of an autoencoder of the same widths and at most as many blocks; None
-    fits the linear paths to clips."""
+    """Weights to start from, of an autoencoder of the same widths and at most as many blocks (of
+    the same size for the second phase alone); ``shipped`` are those of the package; None fits the
+    linear paths to clips."""
     start_clips: int = 192
     """Clips to which the linear paths are fitted first, and to which latents are normalised."""
 
     def __post_init__(self) -> None:
-        if not self.decoder.freeze_encoder or self.joint.freeze_encoder:
+        both = self.joint is not None and self.joint.freeze_encoder
+        if both or not self.decoder.freeze_encoder:
             raise ValueError("joint must train the encoder and decoder must freeze it; set both")
+        if self.joint is None and self.start is None:
+            raise ValueError("a decoder alone must have an encoder, got no start; name weights")
         if not 0 < self.joint_share < 1:
             raise ValueError(f"joint_share must lie between 0 and 1, got {self.joint_share:g}")
+
+
+DECODER_ALONE = VideoVAEPart(
+    name="video_decoder",
+    joint=None,
+    start="shipped",
+    world=31,
+    decoder=replace(
+        _DECODER,
+        num_steps=9000,
+        learning_rate=1.2e-3,
+        square_weight=30.0,
+        latent_noise=0.03,
+        seed=31,
+    ),
+)
+"""The second phase again, from the weights of the package."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,17 +197,23 @@ class _Asked:
 
 
 def _train_video(part: VideoVAEPart, folder: Path, limit: Limit, asked: _Asked) -> None:
-    total = part.joint.num_steps + part.decoder.num_steps
-    target, joint_state = folder / "video_vae.safetensors", folder / "joint" / STATE_FILE
-    rest = limit
-    if not target.is_file():
+    target, rest = folder / "video_vae.safetensors", limit
+    start = _given(part)
+    if part.joint is None and start is not None and not target.is_file():
+        _save_video(
+            load_network(start, kind=VideoVAE), target, {"recipe": part.name, "joint_steps": 0}
+        )
+    elif part.joint is not None and not target.is_file():
+        total = part.joint.num_steps + part.decoder.num_steps
+        joint_state = folder / "joint" / STATE_FILE
 
         def first(done: int, _: int, values: Mapping[str, float]) -> bool:
             return asked(done, total, values)
 
         share = None if limit is None else limit * part.joint_share
         rest = None if limit is None or share is None else limit - share
-        trainer = VideoVAETrainer(_new_video(part, joint_state), part.joint)
+        vae = _new_video(part, part.joint.seed, joint_state)
+        trainer = VideoVAETrainer(vae, part.joint)
         clips = ClipPools(stage_buckets(part.world), seed=part.world)
         vae = train_video_vae(trainer, clips, folder / "joint", time_limit_s=share, watch=first)
         if asked.ended:
@@ -204,17 +236,22 @@ def _save_video(vae: VideoVAE, target: Path, story: Mapping[str, object]) -> Non
     save_network(target, vae, dtype=torch.float16, metadata=story)
 
 
-def _new_video(part: VideoVAEPart, state: Path) -> VideoVAE:
+def _given(part: VideoVAEPart) -> str | Path | None:
+    return shipped_path("video_vae") if part.start == "shipped" else part.start
+
+
+def _new_video(part: VideoVAEPart, seed: int, state: Path) -> VideoVAE:
     """An autoencoder with the start of its part; a saved state needs none."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(part.joint.seed, "initial weights"))
+        torch.manual_seed(derive_seed(seed, "initial weights"))
         vae = VideoVAE(part.network)
     if state.is_file():
         return vae
-    if part.start is None:
+    given = _given(part)
+    if given is None:
         start_from_components(vae, _to_start(part))
     else:
-        start_from_weights(vae, part.start)
+        start_from_weights(vae, given)
     return vae
 
 

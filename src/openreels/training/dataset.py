@@ -14,7 +14,7 @@ from openreels.core.shapes import ClipShape
 from openreels.stage.scene import Scene
 from openreels.training.config import ClipConfig, StageData
 from openreels.training.encoders import Encoders
-from openreels.training.lessons import lesson_from
+from openreels.training.lessons import lesson_from, task_from
 from openreels.training.precompute import (
     BLACK_FILE,
     BUCKET_FILE,
@@ -103,6 +103,15 @@ class ShardDataset:
         """Characters of its record: most of them tell of its actors, as the prompt does."""
         shard, line = self._places[row]
         return len(self._shards[shard][1][line])
+
+    def tasks(self) -> frozenset[str]:
+        """Tasks that its lessons are of, rows of ``conditioning.tasks``; none without lessons."""
+        found = {
+            task_from(line, tensors, row)
+            for tensors, (_, lines) in zip(self._lessons, self._shards, strict=True)
+            for row, line in enumerate(lines if self.has_lessons else ())
+        }
+        return frozenset(task for task in found if task is not None)
 
     def refresh(self) -> None:
         """Add the shards that follow without a gap."""

@@ -11,6 +11,7 @@ from openreels.pipelines.fast import FAST_FILE, FAST_LORA_FILE, MARK
 from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE
 from openreels.training.checkpoint import TrainState
 from openreels.training.config import TrainConfig
+from openreels.training.dataset import ShardDataset
 from openreels.weights.checkpoint import save_network
 from openreels.weights.lora import save_lora
 
@@ -37,6 +38,8 @@ def export_weights(folder: Path, state: TrainState, config: TrainConfig) -> None
         "steps": state.step,
         "seconds": round(state.seconds),
     }
+    if taught := taught_in(state):
+        story["taught"] = list(taught)
     if config.distill is not None:
         story |= {MARK: to_dict(config.distill.mark)}
     stem = "lora" if config.lora is not None else "mmdit"
@@ -54,3 +57,21 @@ def export_weights(folder: Path, state: TrainState, config: TrainConfig) -> None
             dtype=torch.float16,
             state=average.state(),
         )
+
+
+def taught_in(state: TrainState) -> tuple[str, ...]:
+    """Tasks with references or a source that a run has lessons of, in alphabetical order.
+
+    Args:
+        state: The run.
+
+    Returns:
+        Rows of ``conditioning.tasks``. A region that moves teaches those that do not.
+    """
+    found: set[str] = set()
+    for bucket in state.sampler.buckets:
+        if isinstance(bucket.dataset, ShardDataset):
+            found |= bucket.dataset.tasks()
+    if "inpaint_moving" in found:
+        found.add("inpaint_fixed")
+    return tuple(sorted(found))

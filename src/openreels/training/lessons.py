@@ -6,7 +6,7 @@ beside a shard; shards without one have no lessons.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Literal
@@ -66,11 +66,8 @@ class Lesson:
     @property
     def task(self) -> str:
         """The row of ``conditioning.tasks`` that a request for this would be."""
-        if self.source is not None:
-            return "edit" if self.known is None else "inpaint_moving"
-        kinds = {one.kind for one in self.references}
-        names: dict[Kind, str] = {"clip": "motion", "image": "references", "grid": "storyboard"}
-        return next((name for kind, name in names.items() if kind in kinds), "sounds")
+        kinds: set[Kind] = {one.kind for one in self.references}
+        return _task(kinds, edited=self.source is not None, masked=self.known is not None)
 
     @property
     def handles(self) -> tuple[str, ...]:
@@ -82,6 +79,13 @@ class Lesson:
     def voiced(self) -> tuple[str, ...]:
         """Handles that have a sound."""
         return tuple(one.handle for one in self.references if one.kind == "audio")
+
+
+def _task(kinds: Set[Kind], *, edited: bool, masked: bool) -> str:
+    if edited:
+        return "inpaint_moving" if masked else "edit"
+    names: dict[Kind, str] = {"clip": "motion", "image": "references", "grid": "storyboard"}
+    return next((name for kind, name in names.items() if kind in kinds), "sounds")
 
 
 def draw_examples(
@@ -190,6 +194,24 @@ def tensors_of(lesson: Lesson, row: int) -> dict[str, Tensor]:
     if lesson.known is not None:
         found[f"{row}/known"] = lesson.known.to(torch.uint8)
     return {name: value.contiguous() for name, value in found.items()}
+
+
+def task_from(line: str, names: Container[str], row: int) -> str | None:
+    """Read which task a lesson is of, without its tensors.
+
+    Args:
+        line: Its line of the shard's index.
+        names: Of the tensors in the second file of the shard.
+        row: Its place in the shard.
+
+    Returns:
+        A row of ``conditioning.tasks``; None if the line tells of no lesson.
+    """
+    record = json.loads(line).get("lesson")
+    if record is None:
+        return None
+    kinds: set[Kind] = {one["kind"] for one in record["references"]}
+    return _task(kinds, edited=f"{row}/source" in names, masked=f"{row}/known" in names)
 
 
 def lesson_from(line: str, tensors: Mapping[str, Tensor], row: int) -> Lesson | None:

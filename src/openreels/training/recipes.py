@@ -15,6 +15,7 @@ from openreels.nn.low_rank import LowRankConfig
 from openreels.training.ablations import DATA as ABLATION_DATA
 from openreels.training.ablations import HELD_OUT, VARIANTS, ablation
 from openreels.training.companions import (
+    DECODER_ALONE,
     AudioVAEPart,
     Companion,
     MessageEncoderPart,
@@ -39,6 +40,8 @@ from openreels.training.refining import refiner, refiner_crops, refiner_data, re
 from openreels.training.schedule import (
     DATA,
     IMAGE_REFERENCES,
+    LOOK_PICTURES,
+    LOOKS,
     PLAIN_EDITED_PICTURES,
     PLAIN_EDITS,
     PLAIN_IMAGES,
@@ -318,6 +321,11 @@ def video_vae() -> tuple[Part, ...]:
     return (VideoVAEPart(),)
 
 
+def video_decoder() -> tuple[Part, ...]:
+    """The decoder of the shipped video autoencoder, trained on; latents stay what they are."""
+    return (DECODER_ALONE,)
+
+
 def audio_vae() -> tuple[Part, ...]:
     """The shipped audio autoencoder: an encoder that is fitted, a decoder that is trained."""
     return (AudioVAEPart(),)
@@ -350,6 +358,7 @@ def _one(make: Callable[[], TrainConfig]) -> Recipe:
 
 RECIPES: dict[str, Recipe] = {
     "video_vae": video_vae,
+    "video_decoder": video_decoder,
     "audio_vae": audio_vae,
     "text_encoder": text_encoder,
     "tiny": tiny,
@@ -370,8 +379,8 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_keyframes": lambda: KEYFRAME_DATA,
     "stage_keyframes": _one(stage_keyframes),
     "stage_data_references": lambda: (
-        *(PLAIN_EDITED_PICTURES, PLAIN_PICTURES),
-        *(PLAIN_EDITS, PLAIN_IMAGES),
+        *(PLAIN_EDITED_PICTURES, LOOK_PICTURES, PLAIN_PICTURES),
+        *(PLAIN_EDITS, PLAIN_IMAGES, LOOKS),
     ),
     "stage_references": lambda: (references_of(_run_of(stage_mixed())),),
     "stage_distilled": stage_distilled,

@@ -126,6 +126,36 @@ and overlays."""
 PLAIN_EDITED_PICTURES = _pictures(PLAIN_EDITS, "plain-edited-pictures", 16_384)
 PLAIN_PICTURES = _pictures(PLAIN_IMAGES, "plain-pictures", 6144)
 """The same of single frames, which cost a ninth: what an instruction asks for is learnt there."""
+LOOK_LESSONS = (
+    ("edit style", 2.0),
+    ("edit weather", 2.0),
+    ("edit overlay", 1.0),
+    ("style", 1.0),
+    ("style by reference", 1.0),
+    ("replace by reference", 1.0),
+    ("add by reference", 1.0),
+)
+LOOKS = _lessons(
+    "looks",
+    (*LOOK_LESSONS, ("edit camera", 1.0), ("motion by reference", 1.0), ("images and motion", 1.0)),
+    1024,
+    world=WorldSettings(),
+)
+"""What lies beside that world: plain scenes that are given a style or a weather."""
+LOOK_PICTURES = _pictures(
+    replace(
+        LOOKS,
+        lessons=(
+            *LOOK_LESSONS,
+            ("edit expression", 1.0),
+            ("background by reference", 1.0),
+            ("edit colour", 1.0),
+            ("edit shape", 0.5),
+        ),
+    ),
+    "look-pictures",
+    6144,
+)
 DATA = (
     PICTURES, *CLIPS, *SHAPES, *LONG, CHOSEN,
     EDITS, IMAGE_REFERENCES, VIDEO_REFERENCES, SOUND_REFERENCES,
@@ -312,13 +342,16 @@ def references_of(mixed: TrainConfig) -> TrainConfig:
         mixed: The run that the base had.
 
     Returns:
-        A run from the shipped base, of the world that it knows.
+        A run from the shipped base: edits and pictures of the world that it knows, and of looks
+        that it does not.
     """
     buckets = (
-        (PLAIN_EDITED_PICTURES, 0.45, 64),
-        (PLAIN_PICTURES, 0.15, 48),
-        (PLAIN_EDITS, 0.25, 12),
-        (PLAIN_IMAGES, 0.15, 14),
+        (PLAIN_EDITED_PICTURES, 0.24, 44),
+        (LOOK_PICTURES, 0.30, 44),
+        (PLAIN_PICTURES, 0.20, 40),
+        (PLAIN_EDITS, 0.09, 12),
+        (PLAIN_IMAGES, 0.08, 12),
+        (LOOKS, 0.09, 12),
     )
     return replace(
         mixed,
@@ -332,6 +365,8 @@ def references_of(mixed: TrainConfig) -> TrainConfig:
         ),
         tasks=replace(mixed.tasks, text_dropout=0.12, reference_dropout=0.02, silent_lessons=0.8),
         optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
+        sigma=replace(mixed.sigma, lag_share=0.75, max_lag=48.0),
+        contact_weight=5.0,
         change_weight=5.0,
     )
 

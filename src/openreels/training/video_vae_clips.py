@@ -6,7 +6,7 @@ seed and the step alone, so that a run that is resumed sees what it would have s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import Protocol, runtime_checkable
 
@@ -22,6 +22,19 @@ from openreels.core.shapes import ASPECT_RATIOS, ClipShape
 from openreels.media.clip import from_bytes, to_bytes
 from openreels.stage.render import render_video
 from openreels.stage.world import WorldSettings, sample_scene
+
+PLAIN = WorldSettings()
+"""Scenes without weather, styles, faces and overlays."""
+LOOKS = WorldSettings(
+    weather_share=0.3,
+    style_share=0.5,
+    face_share=0.3,
+    words_share=0.15,
+    subtitle_share=0.1,
+    watermark_share=0.1,
+    logo_share=0.1,
+)
+"""Scenes with all of them; looks alone, the picture does not hear."""
 
 
 @runtime_checkable
@@ -116,11 +129,11 @@ def _crop(clip: Tensor, bucket: Bucket, draw: torch.Generator) -> Tensor:
     return clip
 
 
-def stage_clips(seed: int) -> Renderer:
-    """Clips of the Stage world, in the shape of the picture nearest to the size asked for."""
+def stage_clips(seed: int, world: WorldSettings = PLAIN) -> Renderer:
+    """Clips of a world of the Stage, in the shape of the picture nearest to the size asked for."""
 
     def render(indices: Sequence[int], shape: ClipShape) -> Pixels:
-        settings = WorldSettings(aspect_ratio=_ratio_of(shape))
+        settings = replace(world, aspect_ratio=_ratio_of(shape))
         return render_video([sample_scene(seed, i, settings=settings) for i in indices], shape)
 
     return render
@@ -137,46 +150,51 @@ def _ratio_of(shape: ClipShape) -> str:
 def stage_buckets(seed: int) -> tuple[Bucket, ...]:
     """The mix of the shipped autoencoder: mostly the Stage at 64 px, some of it at 256 px.
 
+    A fifth has looks that plain scenes do not have.
+
     Args:
         seed: Of the scenes; use another for clips that are held out.
 
     Returns:
         Kinds of clips whose batches cost about the same.
     """
-    stage, texture = stage_clips(seed), texture_clips(seed)
+    stage, looks, texture = stage_clips(seed), stage_clips(seed, LOOKS), texture_clips(seed)
 
-    def small(height: int, width: int, batch_size: int, weight: float) -> Bucket:
+    def small(
+        height: int, width: int, batch_size: int, weight: float, render: Renderer = stage
+    ) -> Bucket:
         shape = ClipShape(num_frames=49, height=height, width=width)
         return Bucket(
-            render=stage, shape=shape, batch_size=batch_size, weight=weight, crop_frames=17
+            render=render, shape=shape, batch_size=batch_size, weight=weight, crop_frames=17
         )
 
+    def cuts(render: Renderer, weight: float) -> Bucket:
+        shape = ClipShape(num_frames=17, height=256, width=256)
+        return Bucket(
+            render=render, shape=shape, batch_size=6, weight=weight, crop_px=96, crop_frames=9,
+            fresh=1,
+        )  # fmt: skip
+
     return (
-        small(64, 64, 8, 0.36),
+        small(64, 64, 8, 0.28),
+        small(64, 64, 8, 0.16, looks),
         Bucket(
             render=stage,
             shape=ClipShape(num_frames=33, height=64, width=64),
             batch_size=4,
-            weight=0.1,
+            weight=0.08,
         ),
-        small(64, 80, 6, 0.08),
-        small(64, 112, 5, 0.08),
-        small(80, 64, 6, 0.04),
-        small(112, 64, 5, 0.04),
-        Bucket(
-            render=stage,
-            shape=ClipShape(num_frames=17, height=256, width=256),
-            batch_size=6,
-            weight=0.22,
-            crop_px=96,
-            crop_frames=9,
-            fresh=1,
-        ),
+        small(64, 80, 6, 0.06),
+        small(64, 112, 5, 0.06),
+        small(80, 64, 6, 0.03),
+        small(112, 64, 5, 0.03),
+        cuts(stage, 0.17),
+        cuts(looks, 0.06),
         Bucket(
             render=texture,
             shape=ClipShape(num_frames=17, height=64, width=64),
             batch_size=8,
-            weight=0.08,
+            weight=0.07,
             fresh=4,
         ),
     )
