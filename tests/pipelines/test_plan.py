@@ -146,6 +146,27 @@ def test_a_plan_is_json():
     assert json.loads(json.dumps(to_dict(made)))["strategies"][0]["total_flops"] > 0
 
 
+def test_a_base_that_makes_no_keyframes_is_charged_for_none():
+    request = replace(REQUEST, resolution="256p", duration_s=3)
+    base = _ways(_plan("stage", request))["cascade"].stages[0]
+    assert base.keyframe_tokens == 0
+    asked = _ways(_plan("stage", request, keyframes=2))["cascade"].stages[0]
+    assert asked.keyframe_tokens == asked.lengths.video - base.lengths.video > 0
+    assert _ways(_plan("5b", request))["cascade"].stages[0].keyframe_tokens > 0
+
+
+def test_mode_fast_is_charged_what_its_distilled_weights_take():
+    mark = find_model("stage").distilled
+    fast = replace(REQUEST, mode="fast", steps=None, guidance_scale=None)
+    direct = _ways(_plan("stage", fast))["direct"].stages[0]
+    assert (direct.rows, direct.num_evaluations) == (1, mark.num_steps)
+    assert direct.blind_flops == 0
+    guided = _ways(_plan("stage", replace(fast, guidance_scale=2)))["direct"].stages[0]
+    assert (guided.rows, guided.num_evaluations) == (2, MODES["fast"].num_steps)
+    without = _ways(_plan("14b", fast))["direct"].stages[0]
+    assert (without.rows, without.num_evaluations) == (2, MODES["fast"].num_steps)
+
+
 def test_keyframes_and_prompt_can_be_told():
     base = _ways(_plan(keyframes=2, text_tokens=77))["cascade"].stages[0]
     assert base.keyframe_tokens == 2 * 68 * 120

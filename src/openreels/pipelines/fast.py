@@ -145,8 +145,14 @@ def find_fast(folder: Path, base: MMDiT) -> FastBase | None:
     Raises:
         CheckpointError: As ``load_fast``.
     """
-    paths = [folder / name for name in (FAST_FILE, FAST_LORA_FILE) if (folder / name).exists()]
-    return load_fast(paths[0], base) if paths else None
+    path = fast_path(folder)
+    return None if path is None else load_fast(path, base)
+
+
+def fast_path(folder: Path) -> Path | None:
+    """The file of the distilled base in a model's folder; None where it has none."""
+    paths = (folder / name for name in (FAST_FILE, FAST_LORA_FILE))
+    return next((path for path in paths if path.exists()), None)
 
 
 def check_base(path: Path) -> None:
@@ -178,6 +184,26 @@ def check_pair(fast: MMDiT, base: MMDiT) -> None:
         )
 
 
+def wishes_of(request: GenerationRequest, distilled: Distilled) -> tuple[str, ...]:
+    """Name what a request asks for that distilled weights have no way to do.
+
+    Args:
+        request: A valid request.
+        distilled: What they were distilled for.
+
+    Returns:
+        Fields of the request.
+    """
+    wishes = {
+        "guidance_scale": request.guidance_scale is not None,
+        "audio_guidance_scale": request.audio_guidance_scale is not None,
+        "sync_guidance_scale": request.sync_guidance_scale is not None,
+        "negative_prompt": bool(request.negative_prompt),
+        "steps": request.steps not in {None, distilled.num_steps},
+    }
+    return tuple(name for name, wished in wishes.items() if wished)
+
+
 def chosen_fast(
     fast: FastBase | None, base: MMDiT, request: GenerationRequest, conditions: Conditions
 ) -> tuple[FastBase | None, tuple[str, ...]]:
@@ -197,16 +223,11 @@ def chosen_fast(
         return None, ()
     knows_names = fast.network.config.num_tags >= base.config.num_tags
     in_context = (conditions.references.video, conditions.references.audio) != (None, None)
-    wishes = {
-        "guidance_scale": request.guidance_scale is not None,
-        "audio_guidance_scale": request.audio_guidance_scale is not None,
-        "sync_guidance_scale": request.sync_guidance_scale is not None,
-        "negative_prompt": bool(request.negative_prompt),
-        "steps": request.steps not in {None, fast.distilled.num_steps},
+    unseen = {
         "references": in_context and not knows_names,
         "keyframes": conditions.keyframes is not None and not fast.network.config.keyframes,
     }
-    asked = [name for name, wished in wishes.items() if wished]
+    asked = [*wishes_of(request, fast.distilled), *(name for name, used in unseen.items() if used)]
     if not asked:
         return fast, ()
     return None, (

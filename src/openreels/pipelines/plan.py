@@ -34,10 +34,11 @@ from openreels.pipelines.cost import (
     forward_flops,
     num_parameters,
 )
+from openreels.pipelines.fast import fast_path, mark_of, wishes_of
 from openreels.pipelines.machines import MACHINES
 from openreels.pipelines.plan_records import Plan, PlannedModel, PlanOptions, Stage, Strategy
 from openreels.pipelines.settings import Sampling, sampling_of
-from openreels.weights.checkpoint import read_network_header
+from openreels.weights.checkpoint import read_network_header, shipped_path
 
 MIN_BASE_SIDE_PX = 64
 """Shorter side below which a base makes no pictures, so that there is no cascade; ours."""
@@ -114,8 +115,11 @@ def find_model(name: str) -> PlannedModel:
     if name in PRESETS:
         small = {"tiny": prompt_presets.tiny, "stage": prompt_presets.stage}
         tokens = small[name]().max_tokens if name in small else LARGE_TEXT_TOKENS
-        finer = refiner() if name == "stage" else None
-        return PlannedModel(name=name, config=PRESETS[name](), text_tokens=tokens, refiner=finer)
+        known = PlannedModel(name=name, config=PRESETS[name](), text_tokens=tokens)
+        if name != "stage":
+            return known
+        shipped = _found_in(shipped_path("mmdit").parent, known)
+        return replace(shipped, refiner=refiner())
     folder = Path(name)
     if not folder.is_dir():
         raise CheckpointError(
@@ -126,7 +130,18 @@ def find_model(name: str) -> PlannedModel:
     finer = None
     if (folder / REFINER_FILE).exists():
         finer = _read_config(folder, "mmdit", MMDiTConfig, file=REFINER_FILE)
-    return PlannedModel(name=name, config=config, text_tokens=prompts.max_tokens, refiner=finer)
+    known = PlannedModel(name=name, config=config, text_tokens=prompts.max_tokens, refiner=finer)
+    return _found_in(folder, known)
+
+
+def _found_in(folder: Path, known: PlannedModel) -> PlannedModel:
+    """What weights can do and sizes do not say."""
+    fast = fast_path(folder)
+    return replace(
+        known,
+        distilled=None if fast is None else mark_of(fast),
+        makes_keyframes=known.config.keyframes,
+    )
 
 
 def _read_config(folder: Path, network: str, kind: type[T], *, file: str | None = None) -> T:
@@ -179,6 +194,14 @@ def base_shape(shape: ClipShape) -> ClipShape:
     )
 
 
+def _sampling(model: PlannedModel, request: GenerationRequest) -> Sampling:
+    """Steps of a request, by the distilled weights where they run."""
+    fast = model.distilled if request.mode == "fast" else None
+    if fast is None or wishes_of(request, fast):
+        return sampling_of(request)
+    return sampling_of(request, fast.sampling)
+
+
 class _StageMaker:
     """Stages of one request on one model."""
 
@@ -186,9 +209,9 @@ class _StageMaker:
         self, model: PlannedModel, request: GenerationRequest, options: PlanOptions
     ) -> None:
         self.model, self.options = model, options
-        self.sampling, self.sound = sampling_of(request), request.sound
+        self.sampling, self.sound = _sampling(model, request), request.sound
         self.text = options.text_tokens or model.text_tokens
-        count = math.ceil(request.max_time_s / KEYFRAME_EVERY_S)
+        count = math.ceil(request.max_time_s / KEYFRAME_EVERY_S) if model.makes_keyframes else 0
         self.num_keyframes = count if options.keyframes is None else options.keyframes
 
     def direct(self, shape: ClipShape, *, sparsity: float) -> Stage:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.pipelines.cost import Flops, Lengths
+from openreels.pipelines.fast import Distilled
 from openreels.pipelines.machines import UTILISATION
 
 
@@ -22,7 +23,8 @@ class PlanOptions:
     text_tokens: int | None = None
     """Prompt tokens, 1 to 10000; None is what the model's prompt encoder is filled up to."""
     keyframes: int | None = None
-    """High-resolution keyframes of the base, 0 to 100; None is one every 2 s."""
+    """High-resolution keyframes of the base, 0 to 100; None is one every 2 s, or none where weights
+    that are there make none."""
     refiner_steps: int = 4
     """Evaluations of the refiner, 1 to 200, without guidance. Not given by the paper; ours."""
     sparsity: float = 0.875
@@ -63,6 +65,10 @@ class PlannedModel:
     """Prompt tokens that its encoder gives, padding included."""
     refiner: MMDiTConfig | None = None
     """Sizes of its refiner; None is the video branch of the base at those of the base."""
+    distilled: Distilled | None = None
+    """What its weights for mode ``fast`` were distilled for; None is a model without them."""
+    makes_keyframes: bool = True
+    """Whether its base is to make keyframes where a request does not say how many."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
