@@ -90,17 +90,21 @@ def test_views_stand_one_by_one_and_the_source_last(lessons):
         assert len(noises) == sum(one.kind == "audio" for one in lesson.references)
 
 
-def test_of_a_masked_edit_the_source_is_given_where_nothing_changes(data, lessons):
-    clean = data.read(range(12)).video
-    source, known = given_of(lessons, clean)
+def test_a_source_stands_where_it_is_given_or_changed_and_black_elsewhere(data, lessons):
+    content, known = given_of(lessons, data.black)
+    black = data.black[0].float()
     masked = [row for row, lesson in enumerate(lessons) if lesson.known is not None]
+    edited = [row for row, one in enumerate(lessons) if one.source is not None]
     assert masked
-    for row in range(12):
+    assert len(edited) > len(masked)
+    for row, lesson in enumerate(lessons):
         if row in masked:
-            assert torch.equal(source[row], lessons[row].source)
-            assert torch.equal(known[row], lessons[row].known)
+            expected = torch.where(lesson.known, lesson.source, black)
+            assert torch.equal(known[row], lesson.known)
         else:
+            expected = lesson.source if row in edited else black
             assert not known[row].any()
+        assert torch.equal(content[row], expected)
 
 
 def test_what_an_edit_changes_is_what_differs_from_its_source(data, lessons):

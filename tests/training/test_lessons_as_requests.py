@@ -8,7 +8,7 @@ import torch
 from openreels.conditioning.build import build
 from openreels.conditioning.material import gather
 from openreels.conditioning.references import pack_audio, pack_video
-from openreels.conditioning.tokens import audio_branch, given_latents, video_branch
+from openreels.conditioning.tokens import audio_branch, video_branch
 from openreels.core.request import validate
 from openreels.evaluation.cases import make_case, request_of
 from openreels.evaluation.config import BenchConfig
@@ -101,7 +101,7 @@ def test_every_task_of_the_world_can_be_asked_for(name, networks, encoders, tmp_
     tags = networks.text_encoder.tags([message])
     assert torch.equal(conditions.context_tags[0, words], tags[0])
     noise = torch.randn(black.shape), torch.randn(1, 4, case.shape.num_audio_tokens)
-    source, known = given_of([lesson], black)
+    content, known = given_of([lesson], black)
     assert torch.equal(known, conditions.given.known)
     options = {"fps": case.shape.fps, "patch": 2}
     _same(
@@ -110,7 +110,7 @@ def test_every_task_of_the_world_can_be_asked_for(name, networks, encoders, tmp_
             references=conditions.references.video, **options,
         ),
         video_branch(
-            noise[0], given_latents(source, known, black), known,
+            noise[0], content, known,
             references=pack_video(seen) if seen else None, **options,
         ),
     )  # fmt: skip

@@ -20,7 +20,9 @@ def plan(
     guidance: Annotated[float | None, typer.Option(help="1 is off, for all.")] = None,
     no_sound: Annotated[bool, typer.Option("--no-sound", help="No audio branch.")] = False,
     text_tokens: Annotated[int | None, typer.Option(help="Prompt tokens.")] = None,
-    keyframes: Annotated[int | None, typer.Option(help="Of the base; one in 2 s if it makes any.")] = None,
+    keyframes: Annotated[
+        int | None, typer.Option(help="Of the base; one in 2 s if it makes any.")
+    ] = None,
     refiner_steps: Annotated[int, typer.Option(help="Evaluations of the refiner.")] = 4,
     sparsity: Annotated[float, typer.Option(help="Share of cubes left out; 0 is dense.")] = 0.875,
     tflops: Annotated[float | None, typer.Option(help="Measured speed of your machine.")] = None,

@@ -13,7 +13,13 @@ from openreels.conditioning.masks import latent_known, nothing_known
 from openreels.conditioning.material import Material
 from openreels.conditioning.plans import Plan, black_frames, plan
 from openreels.conditioning.prompts import message_of
-from openreels.conditioning.references import References, pack_audio, pack_video, tag_numbers
+from openreels.conditioning.references import (
+    SOURCE,
+    References,
+    pack_audio,
+    pack_video,
+    tag_numbers,
+)
 from openreels.conditioning.showing import Heard, Shown, heard, shown
 from openreels.conditioning.tokens import given_latents
 from openreels.core.arrays import Pixels, VideoLatents
@@ -118,7 +124,7 @@ def build(
         context=context,
         context_mask=context_mask,
         context_tags=encoders.text_encoder.tags(messages).to(context.device),
-        given=_encode(laid, encoders.video_vae, device) if laid.task.video else None,
+        given=_encode(laid, encoders.video_vae, seen, device) if laid.task.video else None,
         around=laid.around,
         references=Joint(video, audio),
         notes=laid.notes + _unheard(request, sound=sound),
@@ -181,7 +187,17 @@ def still_latent(codec: FrameCodec, picture: Pixels, index: int) -> VideoLatents
     return codec.encode(repeat(picture, "b c 1 H W -> b c t H W", t=count))[:, :, -1:]
 
 
-def _encode(plan: Plan, codec: FrameCodec, device: str | torch.device) -> Given:
+def _encode(
+    plan: Plan,
+    codec: FrameCodec,
+    seen: Sequence[tuple[Float[Tensor, "_ _ _ _ _"], int]],
+    device: str | torch.device,
+) -> Given:
+    """Channels I and M of the clip.
+
+    The source of an edit by instruction stands in I as well as before the clip, and none of it is
+    given (ours): what an edit leaves alone need not be found again among the references.
+    """
     black = codec.encode(pixels_of(black_frames(plan.shape).numpy()).to(device))
     pixels = nothing_known(plan.shape) if plan.known is None else plan.known
     known = latent_known(rearrange(pixels, "F H W -> 1 F H W")).to(device)
@@ -193,4 +209,7 @@ def _encode(plan: Plan, codec: FrameCodec, device: str | torch.device) -> Given:
         picture = pixels_of(rearrange(image, "H W c -> 1 H W c").numpy()).to(device)
         clean[:, :, index : index + 1] = still_latent(codec, picture, index)
         imposed[:, index] = index == 0
-    return Given(latents=given_latents(clean, known, black), known=known, imposed=imposed)
+    content = given_latents(clean, known, black)
+    if plan.changed is not None:
+        content = next(latents for latents, tag in reversed(seen) if tag == SOURCE)
+    return Given(latents=content, known=known, imposed=imposed)

@@ -56,7 +56,8 @@ class Given:
     """The channels I and M of eq. 7, for one clip."""
 
     latents: VideoLatents
-    """I: the latents of what is given, those of black elsewhere."""
+    """I: the latents of what is given, those of black elsewhere; of the whole source where it is
+    changed by instruction."""
     known: LatentMask
     """M: True = given."""
     imposed: LatentMask

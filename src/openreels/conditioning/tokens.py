@@ -91,7 +91,8 @@ def video_branch(
 
     Args:
         noisy: Noisy latents V.
-        given: Latents I of what is given, those of black elsewhere (``given_latents``).
+        given: Latents I of what is given, those of black elsewhere (``given_latents``); the source
+            of an edit by instruction, whose M is 0 (ours).
         known: Mask M, True = given.
         fps: Frames a second of the clip.
         patch: Latent cells a side of one token.

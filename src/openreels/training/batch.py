@@ -348,17 +348,19 @@ class BatchMaker:
         if draw.picture:
             shape = ClipShape(num_frames=1, height=shape.height, width=shape.width, fps=shape.fps)
         clean, stills = latents.video[:, :, :frames], latents.stills[:, :, :frames]
+        black = black[:, :, :frames]
         if latents.lessons:
-            source, known = given_of(latents.lessons, clean)
+            given, known = given_of(latents.lessons, black)
         else:
             known = draw_masks(draw.names, shape, generator(seed, "masks", step))
             from_stills = torch.tensor([TASKS[name].source == "stills" for name in draw.names])
             source = torch.where(rearrange(from_stills, "b -> b 1 1 1 1"), stills, clean)
+            given = given_latents(source, known, black)
         noise = torch.randn(clean.shape, generator=generator(seed, "noise", "video", step))
         patch = patch_of(self.config.model, clean.shape[1])
         inputs = video_branch(
             add_noise(clean, noise, sigma),
-            given_latents(source, known, black[:, :, :frames]),
+            given,
             known,
             fps=shape.fps,
             patch=patch,

@@ -122,22 +122,30 @@ def packs(
     return seen, noises if sound else []
 
 
-def given_of(lessons: Sequence[Lesson], clean: VideoLatents) -> tuple[VideoLatents, LatentMask]:
-    """Sources of masked edits and what of them is given; nothing for other lessons.
+def given_of(
+    lessons: Sequence[Lesson], black: Float[Tensor, "#b c f h w"]
+) -> tuple[VideoLatents, LatentMask]:
+    """Channels I and M of lessons, as those of a request.
 
     Args:
         lessons: One a sample.
-        clean: Latents of the clips; stand where there is no source, and are not given.
+        black: Latents of a black clip, one for all samples.
 
     Returns:
-        Latents and the mask M of eq. 7.
+        Latents I, those of the source where it is given or changed by instruction and those of
+        black elsewhere, and the mask M of eq. 7, True where it is given.
     """
-    source, known = clean.clone(), torch.zeros_like(clean[:, 0], dtype=torch.bool)
+    content = black.float().expand(len(lessons), -1, -1, -1, -1).clone()
+    known = torch.zeros_like(content[:, 0], dtype=torch.bool)
     for row, lesson in enumerate(lessons):
-        if lesson.source is not None and lesson.known is not None:
-            source[row] = lesson.source
+        if lesson.source is None:
+            continue
+        if lesson.known is None:
+            content[row] = lesson.source
+        else:
+            content[row] = torch.where(lesson.known, lesson.source, content[row])
             known[row] = lesson.known
-    return source, known
+    return content, known
 
 
 def changed_of(lessons: Sequence[Lesson], clean: VideoLatents) -> Float[Tensor, "b f h w"]:

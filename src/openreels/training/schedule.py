@@ -330,6 +330,14 @@ def sft_2() -> TrainConfig:
     )
 
 
+ENDS = tuple(
+    f"video.{layer}.{part}"
+    for layer in ("token_in", "near.first", "head.out")
+    for part in ("weight", "bias")
+)
+"""Where latents enter and leave the network: too small for low-rank changes, or not linear."""
+
+
 def references_of(mixed: TrainConfig) -> TrainConfig:
     """References and edits by instruction as low-rank changes of the shipped base. Ours.
 
@@ -358,7 +366,7 @@ def references_of(mixed: TrainConfig) -> TrainConfig:
         name="stage_references",
         model=replace(mixed.model, num_tags=NUM_TAGS),
         init="shipped",
-        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=(NAMES,)),
+        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=(NAMES, *ENDS)),
         data=tuple(
             ShardData(folder=bucket.folder, weight=weight, batch_size=size)
             for bucket, weight, size in buckets
