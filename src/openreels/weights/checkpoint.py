@@ -16,7 +16,13 @@ from torch import Tensor, nn
 from openreels.core.config import from_dict, to_dict
 from openreels.core.errors import CheckpointError
 from openreels.models.registry import NETWORKS, config_class, name_of, network_class
-from openreels.weights.tensors import as_dtype, read_header, read_tensors, write_tensors
+from openreels.weights.tensors import (
+    as_dtype,
+    check_format,
+    read_header,
+    read_tensors,
+    write_tensors,
+)
 
 FORMAT = 1
 """Version of the layout; a reader refuses what it does not know."""
@@ -105,11 +111,7 @@ def checked_header(path: Path, header: Mapping[str, Any]) -> NetworkHeader:
         raise CheckpointError(
             f"{path} holds tensors but no openreels network; choose a file that save_network wrote"
         )
-    if header.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has format {header.get('format')}, this version reads format {FORMAT}; "
-            "install the version that wrote it"
-        )
+    check_format(path, header, FORMAT)
     if name not in NETWORKS:
         raise CheckpointError(f"{path} holds the unknown network {name!r}; known: {list(NETWORKS)}")
     return NetworkHeader(network=name, config=config, metadata=metadata)

@@ -18,7 +18,13 @@ from openreels.core.errors import CheckpointError
 from openreels.models.registry import name_of
 from openreels.nn.low_rank import LowRankConfig
 from openreels.weights.checkpoint import NetworkHeader, checked_header
-from openreels.weights.tensors import as_dtype, read_header, read_tensors, write_tensors
+from openreels.weights.tensors import (
+    as_dtype,
+    check_format,
+    read_header,
+    read_tensors,
+    write_tensors,
+)
 
 FORMAT = 1
 """Version of the layout; a reader refuses what it does not know."""
@@ -108,11 +114,7 @@ def _checked(path: Path, header: Mapping[str, Any]) -> LoraHeader:
             f"{path} must hold low-rank changes, it holds something else; choose a file that "
             "openreels train wrote for a run with lora"
         )
-    if header.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has format {header.get('format')}, this version reads format {FORMAT}; "
-            "install the version that wrote it"
-        )
+    check_format(path, header, FORMAT)
     try:
         return LoraHeader(
             network=str(header["network"]),

@@ -65,6 +65,24 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return _read(path, with_tensors=True)
 
 
+def check_format(path: Path, header: Mapping[str, Any], known: int) -> None:
+    """Refuse a file in a layout that this version does not know.
+
+    Args:
+        path: The file, for the message.
+        header: As ``read_header`` gives it.
+        known: The version of the layout that the caller reads.
+
+    Raises:
+        CheckpointError: If the header names another one, or none.
+    """
+    if header.get("format") != known:
+        raise CheckpointError(
+            f"{path} has format {header.get('format')}, this version reads format {known}; "
+            "install the version that wrote it"
+        )
+
+
 def _read(path: Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         raise CheckpointError(f"there is no weights file at {path}; check the path")
