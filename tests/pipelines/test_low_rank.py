@@ -54,6 +54,17 @@ def test_requests_without_references_run_on_the_base_alone(folder):
     assert np.array_equal(ours.clip.waveform, theirs.clip.waveform)
 
 
+def test_what_the_changes_leave_alone_is_shared_with_the_base(folder):
+    both = Components.load(folder)
+    base, changed = (dict(one.named_parameters()) for one in (both.mmdit, both.referenced))
+    shared = {name for name, value in base.items() if changed[name] is value}
+    assert {name for name in base if name.startswith("audio.")} <= shared
+    tensors, _ = read_lora(folder / REFERENCES_FILE)
+    own = {name.rsplit(".lora_")[0] + ".weight" for name in tensors if ".lora_" in name}
+    assert own == base.keys() - shared
+    assert all(not torch.equal(base[name], changed[name]) for name in own)
+
+
 def test_requests_with_references_run_with_the_changes(folder, request_with_picture):
     both = Components.load(folder)
     changed = generate(both, request_with_picture)

@@ -6,7 +6,6 @@ written in its header: noise levels, and the guidance that its steps have taken 
 is one evaluation of one row.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,13 @@ from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
 from openreels.pipelines.settings import Sampling
 from openreels.weights.checkpoint import load_network
-from openreels.weights.lora import LoraHeader, merge_lora, read_any_header
+from openreels.weights.lora import (
+    LoraHeader,
+    add_changes,
+    copy_to_change,
+    read_any_header,
+    read_lora,
+)
 
 FAST_FILE = "mmdit-fast.safetensors"
 """Weights of the distilled base in a model's folder; a model need not have them."""
@@ -128,8 +133,9 @@ def load_fast(path: Path, base: MMDiT) -> FastBase:
             "with openreels train stage_distilled, or remove the file"
         )
     if isinstance(header, LoraHeader):
-        network = copy.deepcopy(base)
-        merge_lora(network, path)
+        tensors, _ = read_lora(path)
+        network = copy_to_change(base, tensors)
+        add_changes(network, tensors, header, source=path)
     else:
         network = load_network(path, next(base.parameters()).device, kind=MMDiT)
     return FastBase(network=network.requires_grad_(False), distilled=mark)

@@ -5,12 +5,20 @@ needs to read references and sources in context. Requests that have any run on t
 changes, all others on the base itself, so that neither has to give way to the other. Ours.
 """
 
-import copy
+from collections.abc import Mapping
 from pathlib import Path
+
+from torch import Tensor
 
 from openreels.conditioning.conditions import Conditions
 from openreels.models.mmdit.model import MMDiT
-from openreels.weights.lora import add_changes, read_lora, read_lora_header
+from openreels.weights.lora import (
+    LoraHeader,
+    add_changes,
+    copy_to_change,
+    read_lora,
+    read_lora_header,
+)
 
 REFERENCES_FILE = "mmdit-references-lora.safetensors"
 """Changes of the base for requests with references or a source in context; a model need not have
@@ -31,9 +39,15 @@ def add_lora(network: MMDiT, path: str | Path, *, scale: float = 1.0) -> None:
         CheckpointError: If the file does not fit.
     """
     tensors, header = read_lora(path)
+    _add(network, tensors, header, Path(path), scale)
+
+
+def _add(
+    network: MMDiT, tensors: Mapping[str, Tensor], header: LoraHeader, path: Path, scale: float
+) -> None:
     if NAMES in header.config.whole and NAMES in tensors and network.tag_table is None:
         network.make_names(tensors[NAMES].shape[0])
-    add_changes(network, tensors, header, source=Path(path), scale=scale)
+    add_changes(network, tensors, header, source=path, scale=scale)
 
 
 def find_referenced(folder: Path, base: MMDiT) -> MMDiT | None:
@@ -41,7 +55,7 @@ def find_referenced(folder: Path, base: MMDiT) -> MMDiT | None:
 
     Args:
         folder: With or without ``REFERENCES_FILE``.
-        base: The base, which stays as it is.
+        base: The base, which stays as it is; what the changes leave alone is shared with it.
 
     Raises:
         CheckpointError: If the file does not fit the base.
@@ -49,8 +63,9 @@ def find_referenced(folder: Path, base: MMDiT) -> MMDiT | None:
     path = folder / REFERENCES_FILE
     if not path.exists():
         return None
-    network = copy.deepcopy(base)
-    add_lora(network, path)
+    tensors, header = read_lora(path)
+    network = copy_to_change(base, tensors)
+    _add(network, tensors, header, path, 1.0)
     return network.requires_grad_(False)
 
 

@@ -5,10 +5,11 @@ names of parameters that were trained as a whole; the header says of which netwo
 scale, and a story. Not of the paper.
 """
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ from openreels.weights.tensors import (
     write_tensors,
 )
 
+T = TypeVar("T", bound=nn.Module)
 FORMAT = 1
 """Version of the layout; a reader refuses what it does not know."""
 KIND = "openreels lora"
@@ -141,6 +143,23 @@ def merge_lora(network: nn.Module, path: str | Path, *, scale: float = 1.0) -> N
             the network has not or in another shape. Then nothing was changed.
     """
     add_changes(network, *read_lora(path), source=Path(path), scale=scale)
+
+
+def copy_to_change(network: T, tensors: Mapping[str, Tensor]) -> T:
+    """A copy of a network that may be changed; what the changes leave alone is shared with it.
+
+    Args:
+        network: Stays as it is; frozen, since what is shared should not learn in two places.
+        tensors: What ``read_lora`` gave.
+
+    Returns:
+        The copy, without the changes.
+    """
+    own = {
+        f"{name.rsplit('.lora_', 1)[0]}.weight" if ".lora_" in name else name for name in tensors
+    }
+    shared = {id(value): value for name, value in network.named_parameters() if name not in own}
+    return copy.deepcopy(network, shared)
 
 
 @torch.no_grad()
