@@ -38,13 +38,3 @@ def test_settings_in_the_place_of_the_mode_s_are_taken():
     base = replace(settings.MODES["pro"], num_steps=3, shift=2.0)
     request = GenerationRequest(prompt="a", mode="fast")
     assert settings.sampling_of(request, base) == base
-
-
-def test_edits_by_instruction_are_guided_more_unless_a_request_says_otherwise():
-    request = GenerationRequest(prompt="a", mode="std")
-    plain = settings.sampling_of(request)
-    edit = settings.sampling_of(request, by_instruction=True)
-    assert edit == replace(plain, guidance=Joint(settings.EDIT_GUIDANCE, plain.guidance.audio))
-    wished = replace(request, guidance_scale=3.0)
-    assert settings.sampling_of(wished, by_instruction=True).guidance.video == 3.0
-    assert settings.sampling_of(request, plain, by_instruction=True) == plain

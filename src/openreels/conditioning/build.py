@@ -141,10 +141,10 @@ def _media(
     seen: Sequence[tuple[Float[Tensor, "_ _ _ _ _"], int]],
     noises: Sequence[tuple[Float[Tensor, "_ _ _"], int]],
 ) -> Mapping[int, Sequence[Part]]:
-    """What every reference shows and lets hear, by its number."""
+    """What every reference shows and lets hear, by its number; a source is a clip of any length."""
     media: dict[int, list[Part]] = {}
     for latents, tag in seen:
-        single = latents.shape[2] == 1
+        single = latents.shape[2] == 1 and tag != SOURCE
         part = ImagePart(latents[0, :, 0], tag) if single else ClipPart(latents[0], tag)
         media.setdefault(tag, []).append(part)
     for latents, tag in noises:

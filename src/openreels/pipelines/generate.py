@@ -112,11 +112,7 @@ def generate(
             fast, why = chosen_fast(components.fast, base, request, conditions)
             if fast is None:
                 conditions = with_wanted_keyframes(components, request, conditions, material)
-        sampling = sampling_of(
-            request,
-            None if fast is None else fast.distilled.sampling,
-            by_instruction=conditions.task.name == "edit",
-        )
+        sampling = sampling_of(request, None if fast is None else fast.distilled.sampling)
         with stages.measure("denoise", sampling.num_steps):
             made = denoise(
                 replace(components, mmdit=base if fast is None else fast.network),

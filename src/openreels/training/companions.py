@@ -132,7 +132,7 @@ class TextEncoderPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageEncoderPart:
-    """Training of what the prompt encoder reads beside words; needs buckets of lessons."""
+    """Training of what the prompt encoder reads beside words."""
 
     name: str = "message_encoder"
     """Of the run and its folder."""
@@ -174,7 +174,7 @@ def train_companion(
         export_audio_vae(folder / STATE_NAME, target, clips=part.measured_clips)
     elif isinstance(part, MessageEncoderPart):
         limit = float("inf") if time_limit_s is None else time_limit_s
-        trainer = MessageTrainer(part.recipe, out)
+        trainer = MessageTrainer(part.recipe)
         run_trainer(trainer, folder, time_limit_s=limit, watch=asked)
         export_text_encoder(trainer, folder / "text_encoder.safetensors", story={})
     else:

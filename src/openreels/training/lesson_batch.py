@@ -88,7 +88,7 @@ def message_for(
     """The message of a caption; handles of references that are not there name nothing."""
     media: dict[int, list[Part]] = {}
     for latents, tag in seen:
-        single = latents.shape[2] == 1
+        single = latents.shape[2] == 1 and tag != SOURCE
         part = ImagePart(latents[0, :, 0], tag) if single else ClipPart(latents[0], tag)
         media.setdefault(tag, []).append(part)
     for latents, tag in noises:

@@ -39,16 +39,13 @@ from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
 from openreels.training.schedule import (
     DATA,
-    IMAGE_REFERENCES,
     LOOK_PICTURES,
     LOOKS,
     PLAIN_EDITED_PICTURES,
     PLAIN_EDITS,
     PLAIN_IMAGES,
     PLAIN_PICTURES,
-    SOUND_REFERENCES,
     STAGES,
-    VIDEO_REFERENCES,
     references_of,
 )
 
@@ -337,8 +334,8 @@ def text_encoder() -> tuple[Part, ...]:
 
 
 def message_encoder() -> tuple[Part, ...]:
-    """The prompt encoder that reads pictures, clips and sounds beside words."""
-    return (IMAGE_REFERENCES, VIDEO_REFERENCES, SOUND_REFERENCES, MessageEncoderPart())
+    """The prompt encoder that reads pictures beside words."""
+    return (MessageEncoderPart(),)
 
 
 def schedule_data() -> tuple[Part, ...]:

@@ -8,7 +8,10 @@ from openreels.models.text_encoder.media import MediaIn
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.text_encoder.presets import stage_media, tiny
 
-CONFIG = replace(tiny(), image_channels=4, audio_channels=3, image_patch=2, audio_patch=5)
+CONFIG = replace(
+    tiny(), image_channels=4, image_width=8, image_depth=1, image_tokens=4, clip_stride=2,
+    audio_channels=3, audio_patch=5,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +34,7 @@ def _encode(encoder, *parts):
     ("part", "count"),
     [
         (_image(), 4),
-        (_image(height=3, width=5), 6),
+        (_image(height=3, width=5), 4),
         (ClipPart(torch.randn(4, 5, 4, 4)), 3 * 4),
         (AudioPart(torch.randn(3, 11)), 3),
         (TextPart("a ball"), 0),
@@ -39,14 +42,41 @@ def _encode(encoder, *parts):
 )
 def test_every_kind_of_part_has_its_tokens(part, count):
     media = MediaIn(CONFIG)
-    assert media(part).shape == (count, CONFIG.width)
+    assert media([part]).shape == (count, CONFIG.width)
     assert media.num_tokens(part) == count
 
 
-def test_places_of_equal_content_differ():
+def test_clips_are_passed_over_without_a_stride():
+    media = MediaIn(replace(CONFIG, clip_stride=0))
+    clip = ClipPart(torch.randn(4, 5, 4, 4))
+    assert media([clip]).shape == (0, CONFIG.width)
+    assert media.num_tokens(clip) == 0
+
+
+def test_tokens_of_equal_frames_differ_by_their_time():
     media = MediaIn(CONFIG)
-    tokens = media(ImagePart(torch.ones(4, 4, 4)))
-    assert len(torch.unique(tokens.detach(), dim=0)) == 4
+    tokens = media([ClipPart(torch.ones(4, 5, 4, 4))]).detach()
+    assert len(torch.unique(tokens, dim=0)) == 12
+
+
+def test_where_something_stands_is_seen():
+    torch.manual_seed(0)
+    media, empty = MediaIn(CONFIG), torch.zeros(4, 6, 6)
+    left, right = empty.clone(), empty.clone()
+    left[:, 3, 1], right[:, 3, 4] = 3.0, 3.0
+    one, other = (media([ImagePart(latents)]) for latents in (left, right))
+    assert not torch.allclose(one, other, atol=1e-4)
+
+
+def test_pictures_of_one_thing_are_read_together_in_any_order(encoder):
+    word, first, second = TextPart("@it", 3), _image(tag=3), _image(tag=3, height=3)
+    both = _encode(encoder, word, first, second)
+    assert encoder.tags([[word, first, second]]).tolist() == [[3] * 5]
+    torch.testing.assert_close(both, _encode(encoder, word, second, first))
+    assert not torch.allclose(both, _encode(encoder, word, first), atol=1e-4)
+    torch.testing.assert_close(_encode(encoder, word, first, first), _encode(encoder, word, first))
+    apart = _encode(encoder, word, first, _image(tag=4))
+    assert apart.shape[0] == 1 + 4 + 4
 
 
 def test_media_stand_where_their_part_stands(encoder):
@@ -113,7 +143,8 @@ def test_too_much_is_cut_with_a_warning(caplog):
 
 
 def test_gradients_reach_the_part_for_media(encoder):
-    context, _ = encoder.embed([[TextPart("a"), _image(), AudioPart(torch.randn(3, 7))]])
+    moving = ClipPart(torch.randn(4, 5, 4, 4))
+    context, _ = encoder.embed([[TextPart("a"), _image(), moving, AudioPart(torch.randn(3, 7))]])
     context.square().sum().backward()
     for name, parameter in encoder.media.named_parameters():
         assert parameter.grad.abs().sum() > 0, name
@@ -121,5 +152,5 @@ def test_gradients_reach_the_part_for_media(encoder):
 
 def test_the_preset_reads_the_latents_of_the_shipped_autoencoders():
     media = MediaIn(stage_media())
-    assert media(ImagePart(torch.zeros(16, 8, 8))).shape == (4, 192)
-    assert media(AudioPart(torch.zeros(32, 43))).shape == (3, 192)
+    assert media([ImagePart(torch.zeros(16, 8, 8))]).shape == (3, 192)
+    assert media.num_tokens(AudioPart(torch.zeros(32, 43))) == 0

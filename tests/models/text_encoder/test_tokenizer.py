@@ -82,4 +82,4 @@ def test_what_a_handle_shows_stands_after_it_whatever_its_name_is():
     shown = {3: [ImagePart(torch.randn(16, 4, 4), 3)]}
     for name in ("@a", "@hero", "@image_1"):
         message = message_of(f"see {name} roll", {name: 3}, media=shown)
-        assert encoder.tags([message])[0].tolist() == [0, 3, 3, 0]
+        assert encoder.tags([message])[0].tolist() == [0, 3, 3, 3, 3, 0]

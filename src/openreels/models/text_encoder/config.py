@@ -30,10 +30,14 @@ class PromptEncoderConfig:
     image_channels: int = 0
     """Channels of the video latents of pictures and clips; 0 for an encoder of words alone, which
     passes over pictures, clips and sounds."""
-    image_patch: int = 4
-    """Latent cells a side of one token of a picture or clip."""
-    clip_stride: int = 2
-    """Latent frames of a clip from one that is read to the next."""
+    image_width: int = 64
+    """Width of the part that reads pictures."""
+    image_depth: int = 3
+    """Pairs of convolutions over a picture."""
+    image_tokens: int = 3
+    """Tokens of a picture, and of several of the same thing."""
+    clip_stride: int = 0
+    """Latent frames of a clip from one that is read to the next; 0 passes over clips."""
     audio_channels: int = 0
     """Channels of the audio latents; 0 as for pictures."""
     audio_patch: int = 16
@@ -51,10 +55,11 @@ class PromptEncoderConfig:
         smallest = min(self.depth, self.num_heads, self.mlp_ratio, self.num_buckets)
         if smallest < 1 or self.max_tokens < 1:
             raise ValueError(f"all sizes must be at least 1, got {self}; raise the smallest")
-        media = (self.image_patch, self.clip_stride, self.audio_patch, self.max_media_tokens)
-        if min(media) < 1 or min(self.image_channels, self.audio_channels) < 0:
+        media = (self.image_width, self.image_depth, self.image_tokens, self.audio_patch)
+        least = (self.image_channels, self.audio_channels, self.clip_stride)
+        if min(*media, self.max_media_tokens) < 1 or min(least) < 0:
             raise ValueError(
-                f"patches and strides must be at least 1 and channels at least 0, got {self}; "
+                f"sizes must be at least 1, channels and strides at least 0, got {self}; "
                 "raise the smallest"
             )
         if not 1 <= self.min_piece <= self.max_piece:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from openreels.core.arrays import Context, ContextMask
-from openreels.core.protocols import Message, Part, TextPart
+from openreels.core.protocols import ImagePart, Message, Part, TextPart
 from openreels.models.text_encoder.config import PromptEncoderConfig
 from openreels.models.text_encoder.media import MediaIn
 from openreels.models.text_encoder.tokenizer import HashedPrompts, HashTokenizer
@@ -66,7 +66,7 @@ class PromptEncoder(nn.Module):
         prompts = self.tokenizer.batch([one.words for one in read]).to(self.table.device)
         if not any(one.media for one in read):
             return self(prompts), prompts.attendable
-        words = self._words(prompts)
+        words = self.words(prompts)
         rows = [
             self._laid(one, words[index, : max(1, len(one.words))])
             for index, one in enumerate(read)
@@ -108,12 +108,15 @@ class PromptEncoder(nn.Module):
         self, message: Message, words: list[str], pairs: list[tuple[str, int, int]]
     ) -> "_Read":
         """Put what is no text after the words before it."""
-        media, tags, done, room = list[tuple[int, Part, int]](), list[int](), 0, 0
+        media, tags, done, room = list[tuple[int, list[Part], int]](), list[int](), 0, 0
         for index, part in enumerate(message):
             while done < len(pairs) and pairs[done][2] <= index:
                 tags.append(pairs[done][1])
                 done += 1
             if self.media is None or isinstance(part, TextPart):
+                continue
+            if media and media[-1][0] == done and _same_thing(media[-1][1][-1], part):
+                media[-1][1].append(part)
                 continue
             count = self.media.num_tokens(part)
             kept = min(count, self.config.max_media_tokens - room)
@@ -124,7 +127,7 @@ class PromptEncoder(nn.Module):
                     self.config.max_media_tokens,
                 )
             if kept:
-                media.append((done, part, kept))
+                media.append((done, [part], kept))
                 tags += [part.tag] * kept
                 room += kept
         # An empty prompt is one token, in front of what is shown.
@@ -135,10 +138,10 @@ class PromptEncoder(nn.Module):
         if self.media is None:
             return words
         pieces, done = list[Tensor](), 0
-        for place, part, kept in read.media:
+        for place, parts, kept in read.media:
             place = place if read.words else 1
             pieces.append(words[done:place])
-            pieces.append(self.norm_in(self.media(part)[:kept]))
+            pieces.append(self.norm_in(self.media(parts)[:kept]))
             done = place
         return torch.cat([*pieces, words[done:]])
 
@@ -165,10 +168,17 @@ class PromptEncoder(nn.Module):
         Returns:
             Tokens, zeros where padded.
         """
-        return self._mix(self._words(prompts), prompts.attendable)
+        return self._mix(self.words(prompts), prompts.attendable)
 
-    def _words(self, prompts: HashedPrompts) -> Float[Tensor, "b n d"]:
-        """Normalised vectors of words, before they know of each other."""
+    def words(self, prompts: HashedPrompts) -> Float[Tensor, "b n d"]:
+        """Look words up, before they know of each other.
+
+        Args:
+            prompts: As for ``forward``.
+
+        Returns:
+            Normalised vectors; that of the empty prompt where there is no word.
+        """
         vectors = functional.embedding_bag(
             prompts.rows,
             self.table,
@@ -192,8 +202,9 @@ class _Read:
     """One message, split."""
 
     words: list[str]
-    media: list[tuple[int, Part, int]]
-    """Words before it, the part, and how many of its tokens are kept."""
+    media: list[tuple[int, list[Part], int]]
+    """Words before it, the part or several pictures of one thing, and how many of its tokens are
+    kept."""
     tags: list[int]
     """Number of the reference of every token, words and media in order."""
 
@@ -273,3 +284,9 @@ def rotate(
     """
     first, second = heads.chunk(2, dim=-1)
     return heads * turns[0] + torch.cat([-second, first], dim=-1) * turns[1]
+
+
+def _same_thing(one: Part, other: Part) -> bool:
+    """Whether two parts are pictures of one reference, which are read together."""
+    both = isinstance(one, ImagePart) and isinstance(other, ImagePart)
+    return both and one.tag == other.tag

@@ -11,11 +11,8 @@ def stage() -> PromptEncoderConfig:
 
 
 def stage_media() -> PromptEncoderConfig:
-    """The shipped encoder's size, for messages with pictures, clips and sounds too.
-
-    160 words, as structured prompts with handles are long.
-    """
-    return replace(stage(), max_tokens=160, image_channels=16, audio_channels=32)
+    """The shipped encoder's size with the part that reads pictures."""
+    return replace(stage(), image_channels=16)
 
 
 def tiny() -> PromptEncoderConfig:
