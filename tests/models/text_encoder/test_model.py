@@ -134,7 +134,7 @@ def test_impossible_sizes_are_refused(change, message):
 def test_the_shipped_encoder_knows_synonyms_and_what_belongs_to_what():
     path = Path(openreels.__file__).parent / "weights" / "files" / "text_encoder.safetensors"
     encoder = load_network(path, kind=PromptEncoder)
-    assert encoder.config == presets.stage()
+    assert encoder.config == presets.stage_media()
     near_misses = [
         "a blue ball bounces",
         "a pink ball bounces",

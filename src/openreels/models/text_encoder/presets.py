@@ -6,12 +6,12 @@ from openreels.models.text_encoder.config import PromptEncoderConfig
 
 
 def stage() -> PromptEncoderConfig:
-    """The shipped encoder: 192 wide, 3 layers, 64 words."""
+    """The shipped encoder without what reads pictures: 192 wide, 3 layers, 64 words."""
     return PromptEncoderConfig()
 
 
 def stage_media() -> PromptEncoderConfig:
-    """The shipped encoder's size with the part that reads pictures."""
+    """The shipped encoder: that of words with the part that reads pictures."""
     return replace(stage(), image_channels=16)
 
 
