@@ -115,11 +115,9 @@ def find_model(name: str) -> PlannedModel:
     if name in PRESETS:
         small = {"tiny": prompt_presets.tiny, "stage": prompt_presets.stage}
         tokens = small[name]().max_tokens if name in small else LARGE_TEXT_TOKENS
-        known = PlannedModel(name=name, config=PRESETS[name](), text_tokens=tokens)
-        if name != "stage":
-            return known
-        shipped = _found_in(shipped_path("mmdit").parent, known)
-        return replace(shipped, refiner=refiner())
+        finer = refiner() if name == "stage" else None
+        known = PlannedModel(name=name, config=PRESETS[name](), text_tokens=tokens, refiner=finer)
+        return _found_in(shipped_path("mmdit").parent, known) if name == "stage" else known
     folder = Path(name)
     if not folder.is_dir():
         raise CheckpointError(
