@@ -5,11 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from openreels.core.errors import CheckpointError
 from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import LowRankConfig
 from openreels.training.config import TaskConfig
 from openreels.training.loop import build_state, train
 from openreels.training.step import Objective, training_step
 from openreels.weights.checkpoint import load_network
+from openreels.weights.lora import save_lora
 from tests.training.test_step import make
 
 
@@ -67,3 +70,21 @@ def test_it_needs_audio(model_config, run_config):
     silent = replace(run_config.model, audio_channels=0)
     with pytest.raises(ValueError, match="without an audio branch"):
         replace(run_config, model=silent, trained="audio")
+
+
+def test_it_learns_with_the_names_of_low_rank_changes(run_config, tmp_path):
+    config = replace(run_config, model=replace(run_config.model, num_tags=4), trained="audio")
+    whole = build_state(config, tmp_path).network
+    names = torch.randn_like(whole.tag_table)
+    path = tmp_path / "names.safetensors"
+    save_lora(path, whole, {"tag_table": names}, LowRankConfig(whole=("tag_table",)))
+    took = build_state(replace(config, init_names="names.safetensors"), tmp_path).network
+    assert torch.equal(took.tag_table, names.half().float())
+    others = {name for name, _ in whole.named_parameters()} - {"tag_table"}
+    state = took.state_dict()
+    assert all(torch.equal(state[name], whole.state_dict()[name]) for name in others)
+    fewer = replace(config.model, num_tags=3)
+    with pytest.raises(CheckpointError, match=r"must hold tag_table of the run's num_tags"):
+        build_state(replace(config, model=fewer, init_names=str(path)), tmp_path)
+    with pytest.raises(ValueError, match=r"init_names needs a model with num_tags, got 0"):
+        replace(run_config, init_names=str(path))

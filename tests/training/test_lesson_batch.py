@@ -154,8 +154,35 @@ def test_a_weight_of_changes_must_be_positive(run_config):
 
 def test_the_share_of_silent_batches():
     config = TaskConfig(silent_lessons=0.3)
-    heard = [draw_structure(config, generator(0, step)) for step in range(400)]
+    heard = [draw_structure(config, generator(0, step))[1] for step in range(400)]
     assert 0.6 < sum(heard) / 400 < 0.8
+
+
+def test_lessons_of_sound_alone_hold_more_and_show_nothing(data, named_config, lessons):
+    config = TaskConfig(silent_lessons=0.2, blind_lessons=0.5)
+    drawn = [draw_structure(config, generator(1, step)) for step in range(400)]
+    shares = [drawn.count(one) / 400 for one in ((True, False), (True, True), (False, True))]
+    assert shares == pytest.approx([0.2, 0.3, 0.5], abs=0.08)
+    assert draw_structure(config, generator(1, 0), picture=True) == (
+        True,
+        False,
+    )
+    taught = teach(lessons, ALWAYS, generator(0), video=False, sound=True)
+    assert taught.references.video is None
+    for row, lesson in enumerate(lessons):
+        tags = numbers(lesson)
+        sounds = {tags[one.handle] for one in lesson.references if one.kind == "audio"}
+        assert {part.tag for part in taught.messages[row]} - {0} == sounds
+    _, batch = _batch(data, named_config, video=False)
+    assert batch.inputs.video is None
+    assert batch.targets.audio is not None
+
+
+def test_shares_of_structures_are_checked():
+    with pytest.raises(ValueError, match=r"1 together, got 0\.6 and 0\.5"):
+        TaskConfig(silent_lessons=0.6, blind_lessons=0.5)
+    with pytest.raises(ValueError, match=r"must be at least 1, got 4 and 0"):
+        TaskConfig(sounds_factor=0)
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +190,12 @@ def named_config(run_config):
     return replace(run_config, model=replace(run_config.model, num_tags=10), tasks=ALWAYS)
 
 
-def _batch(data, config, *, sound=True):
+def _batch(data, config, *, video=True, sound=True):
     encoder = load_frozen("text_encoder", "random:tiny", kind=PromptEncoder)
     maker = BatchMaker(config=config, encode_text=encoder.encode_text, conditioner=encoder)
     latents = data.read(range(12))
     names = tuple(lesson.task for lesson in latents.lessons)
-    draw = TaskDraw(names=names, video=True, sound=sound, picture=False)
+    draw = TaskDraw(names=names, video=video, sound=sound, picture=False)
     return latents, maker.make(latents, draw, shape=data.shape, black=data.black, step=0)
 
 

@@ -1,6 +1,6 @@
 """From a request and its media to what the network sees: ``Conditions``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -12,7 +12,7 @@ from openreels.conditioning.conditions import Conditions, Given
 from openreels.conditioning.masks import latent_known, nothing_known
 from openreels.conditioning.material import Material
 from openreels.conditioning.plans import Plan, black_frames, plan
-from openreels.conditioning.prompts import message_of
+from openreels.conditioning.prompts import media_of, message_of
 from openreels.conditioning.references import (
     SOURCE,
     References,
@@ -26,11 +26,7 @@ from openreels.core.arrays import Pixels, VideoLatents
 from openreels.core.joint import Joint
 from openreels.core.protocols import (
     AudioCodec,
-    AudioPart,
-    ClipPart,
     Conditioner,
-    ImagePart,
-    Part,
     TextPart,
     VideoCodec,
 )
@@ -111,7 +107,7 @@ def build(
         request.prompt,
         numbers,
         voiced=[file.tag for file in (*request.voices, *request.audio_refs)] if sound else (),
-        media=_media(seen, noises),
+        media=media_of(seen, noises),
     )
     messages = [message, (TextPart(request.negative_prompt),)]
     context, context_mask = encoders.text_encoder.encode(messages)
@@ -135,21 +131,6 @@ def _unheard(request: GenerationRequest, *, sound: bool) -> tuple[str, ...]:
     if sound or not (request.voices or request.audio_refs):
         return ()
     return ("the sound of the given clip is kept, so voices and sounds are not used",)
-
-
-def _media(
-    seen: Sequence[tuple[Float[Tensor, "_ _ _ _ _"], int]],
-    noises: Sequence[tuple[Float[Tensor, "_ _ _"], int]],
-) -> Mapping[int, Sequence[Part]]:
-    """What every reference shows and lets hear, by its number; a source is a clip of any length."""
-    media: dict[int, list[Part]] = {}
-    for latents, tag in seen:
-        single = latents.shape[2] == 1 and tag != SOURCE
-        part = ImagePart(latents[0, :, 0], tag) if single else ClipPart(latents[0], tag)
-        media.setdefault(tag, []).append(part)
-    for latents, tag in noises:
-        media.setdefault(tag, []).append(AudioPart(latents[0], tag))
-    return media
 
 
 def _encode_shown(

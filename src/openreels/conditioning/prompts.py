@@ -2,8 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from jaxtyping import Float
+from torch import Tensor
+
+from openreels.conditioning.references import SOURCE
 from openreels.core.prompt import SPOKEN, Prose, Span, encoder_text, parse, pieces
-from openreels.core.protocols import Part, TextPart
+from openreels.core.protocols import AudioPart, ClipPart, ImagePart, Part, TextPart
 
 
 def message_of(
@@ -44,6 +48,34 @@ def message_of(
         elif piece.tag != "voice_ref":
             parts += _span(piece, numbers, left)
     return (*parts, *(part for some in left.values() for part in some))
+
+
+def media_of(
+    seen: Sequence[tuple[Float[Tensor, "1 _ _ _ _"], int]],
+    noises: Sequence[tuple[Float[Tensor, "1 _ _"], int]],
+) -> dict[int, list[Part]]:
+    """Collect what references show and let hear, for ``message_of``.
+
+    The source of an edit is not among it (ours): an instruction says what becomes of it, and the
+    transformer sees it whole.
+
+    Args:
+        seen: Latents of pictures and clips with their numbers; of one frame is a picture.
+        noises: Latents of sounds with theirs.
+
+    Returns:
+        Parts by number.
+    """
+    media: dict[int, list[Part]] = {}
+    for latents, tag in seen:
+        if tag == SOURCE:
+            continue
+        single = latents.shape[2] == 1
+        part = ImagePart(latents[0, :, 0], tag) if single else ClipPart(latents[0], tag)
+        media.setdefault(tag, []).append(part)
+    for latents, tag in noises:
+        media.setdefault(tag, []).append(AudioPart(latents[0], tag))
+    return media
 
 
 def _span(

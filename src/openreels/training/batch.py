@@ -104,7 +104,8 @@ def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> 
 
     Args:
         config: The mixture.
-        batch_size: Samples; a batch of pictures has ``pictures_factor`` times as many.
+        batch_size: Samples; a batch of pictures has ``pictures_factor`` times as many, one of sound
+            alone ``sounds_factor`` times.
         source: Source of the draws.
 
     Returns:
@@ -130,7 +131,7 @@ def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> 
         }
         shares |= {name: silent * share / whole for name, share in masked.items()}
     weights = torch.tensor(list(shares.values()), dtype=torch.float64)
-    count = batch_size * (config.pictures_factor if picture else 1)
+    count = batch_size * config.factor(video=video, picture=picture)
     drawn = torch.multinomial(weights, count, replacement=True, generator=source).tolist()
     names = tuple(list(shares)[index] for index in drawn)
     return TaskDraw(names=names, video=video, sound=sound, picture=picture)
@@ -323,7 +324,7 @@ class BatchMaker:
         if self.conditioner is None:
             raise ValueError("lessons need a prompt encoder that reads messages, got none; give it")
         source = generator(self.config.seed, "lessons", step)
-        made = teach(latents.lessons, self.config.tasks, source, sound=draw.sound)
+        made = teach(latents.lessons, self.config.tasks, source, video=draw.video, sound=draw.sound)
         encoded = self.conditioner.encode(made.messages)
         return encoded, self.conditioner.tags(made.messages), made.references
 

@@ -205,6 +205,9 @@ class TaskConfig:
     """Whether the audio branch runs at all; the video phase of Table 1 trains without it."""
     silent_lessons: float = 0.1
     """Share of the batches of lessons that run without the audio branch."""
+    blind_lessons: float = 0.0
+    """Share of the batches of lessons of clips that run the audio branch alone, with what is heard
+    of their references. Not given by the paper: ours."""
     short_share: float = 0.25
     """Share of short captions among the rest; the others are long."""
     keyframes: float = 0.0
@@ -215,17 +218,35 @@ class TaskConfig:
     """Paraphrases a caption is drawn from."""
     pictures_factor: int = 4
     """A batch of text to image holds this many times the samples: they are small."""
+    sounds_factor: int = 1
+    """The same for a batch that runs the audio branch alone."""
 
     def __post_init__(self) -> None:
         shares = ("text_dropout", "short_share", "reference_dropout", "silent_lessons", "keyframes")
-        for name in shares:
+        for name in (*shares, "blind_lessons"):
             _check_share(name, getattr(self, name))
+        if self.silent_lessons + self.blind_lessons > 1:
+            raise ValueError(
+                "silent_lessons and blind_lessons must not be more than 1 together, got "
+                f"{self.silent_lessons:g} and {self.blind_lessons:g}"
+            )
+        if min(self.pictures_factor, self.sounds_factor) < 1:
+            raise ValueError(
+                "pictures_factor and sounds_factor must be at least 1, got "
+                f"{self.pictures_factor} and {self.sounds_factor}"
+            )
         names = [name for name, _ in self.mix]
         if not names or len(set(names)) != len(names) or any(share <= 0 for _, share in self.mix):
             raise ValueError(f"mix must name different tasks with positive shares, got {self.mix}")
         for name in names:
             if name not in TASKS:
                 raise ValueError(f"mix must hold tasks of {', '.join(TASKS)}; got {name!r}")
+
+    def factor(self, *, video: bool, picture: bool) -> int:
+        """How many times the samples of a bucket's batch one of a structure holds."""
+        if not video:
+            return self.sounds_factor
+        return self.pictures_factor if picture else 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -247,6 +268,10 @@ class TrainConfig:
     """Weights whose audio branch takes the place of that of ``init``, as the paper's joint phase
     begins from two branches that were trained apart. Not given by the paper: what is shared, here
     the noise embedding, the summary of the prompt and the names, stays that of ``init``."""
+    init_names: str | None = None
+    """Low-rank changes whose names of references the network takes, ``shipped`` for those of the
+    shipped model; None leaves those of ``init``, or new ones. The audio branch learns with the
+    names that references will have when both are put together. Ours."""
     refiner: RefinerConfig | None = None
     """How a refiner is trained; ``data`` are folders of pairs then. None is the base."""
     distill: DistillConfig | None = None
@@ -304,6 +329,8 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.init_audio is not None and self.init is None:
             raise ValueError("init_audio needs init, whose audio branch it replaces; give both")
+        if self.init_names is not None and not self.model.num_tags:
+            raise ValueError("init_names needs a model with num_tags, got 0; set them")
         if self.init_audio is not None and not self.model.has_audio:
             raise ValueError("init_audio needs a model with an audio branch; leave it out")
         self._check_kind()

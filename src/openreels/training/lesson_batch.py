@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from openreels.conditioning.prompts import message_of
+from openreels.conditioning.prompts import media_of, message_of
 from openreels.conditioning.references import (
     NUM_TAGS,
     SOURCE,
@@ -19,7 +19,7 @@ from openreels.conditioning.references import (
 )
 from openreels.core.arrays import LatentMask, VideoLatents
 from openreels.core.joint import Joint
-from openreels.core.protocols import AudioPart, ClipPart, ImagePart, Message, Part, TextPart
+from openreels.core.protocols import Message, Part, TextPart
 from openreels.training.config import TaskConfig
 from openreels.training.lessons import Lesson
 
@@ -40,14 +40,32 @@ class TaughtBatch:
     """What stands before the clips."""
 
 
-def draw_structure(config: TaskConfig, source: torch.Generator) -> bool:
-    """Draw whether a batch of lessons runs the audio branch."""
-    heard = float(torch.rand((), generator=source)) >= config.silent_lessons
-    return heard and config.sound
+def draw_structure(
+    config: TaskConfig, source: torch.Generator, *, picture: bool = False
+) -> tuple[bool, bool]:
+    """Draw which branches a batch of lessons runs.
+
+    Args:
+        config: Shares of silent batches and of batches of sound alone.
+        source: Source of the draw; one number is taken.
+        picture: Whether the lessons are single frames, which are silent.
+
+    Returns:
+        Whether the video branch runs, and whether the audio branch does.
+    """
+    draw = float(torch.rand((), generator=source))
+    if picture or not config.sound or draw < config.silent_lessons:
+        return True, False
+    return draw < 1 - config.blind_lessons, True
 
 
 def teach(
-    lessons: Sequence[Lesson], config: TaskConfig, source: torch.Generator, *, sound: bool
+    lessons: Sequence[Lesson],
+    config: TaskConfig,
+    source: torch.Generator,
+    *,
+    video: bool = True,
+    sound: bool,
 ) -> TaughtBatch:
     """Draw a caption a sample, drop some for guidance, and pack the references.
 
@@ -55,6 +73,7 @@ def teach(
         lessons: One a sample.
         config: What is dropped how often.
         source: Source of the draws.
+        video: Whether the video branch runs.
         sound: Whether the audio branch runs.
 
     Returns:
@@ -67,6 +86,7 @@ def teach(
         without_text = drop < config.text_dropout
         alone = without_text or bare < config.reference_dropout
         seen, noises = packs(lesson, sound=sound)
+        seen = seen if video else []
         if alone:
             seen, noises = [one for one in seen if one[1] == SOURCE], []
         text = lesson.captions[int(choice * len(lesson.captions))]
@@ -86,14 +106,9 @@ def message_for(
     noises: Sequence[tuple[Tensor, int]],
 ) -> tuple[Part, ...]:
     """The message of a caption; handles of references that are not there name nothing."""
-    media: dict[int, list[Part]] = {}
-    for latents, tag in seen:
-        single = latents.shape[2] == 1 and tag != SOURCE
-        part = ImagePart(latents[0, :, 0], tag) if single else ClipPart(latents[0], tag)
-        media.setdefault(tag, []).append(part)
-    for latents, tag in noises:
-        media.setdefault(tag, []).append(AudioPart(latents[0], tag))
-    used = {handle: tag for handle, tag in numbers(lesson).items() if tag in media}
+    given = {tag for _, tag in (*seen, *noises)}
+    used = {handle: tag for handle, tag in numbers(lesson).items() if tag in given}
+    media = media_of(seen, noises)
     return message_of(text, used, voiced=lesson.voiced if noises else (), media=media)
 
 

@@ -133,6 +133,8 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
                 f"init_audio must have an audio branch, got none in {config.init_audio}"
             )
         network.audio.load_state_dict(heard.audio.state_dict())
+    if config.init_names is not None:
+        _take_names(network, out / weights_path("mmdit-references-lora", config.init_names))
     network.train()
     if config.lora is not None:
         source = generator(config.seed, "low-rank changes")
@@ -150,6 +152,22 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         averages=tuple(WeightAverage(network, decay) for decay in config.optim.ema_decays),
         sampler=BucketSampler(open_buckets(config, out), config.seed),
     )
+
+
+def _take_names(network: MMDiT, path: Path) -> None:
+    """Copy the names of references out of low-rank changes.
+
+    Raises:
+        CheckpointError: If the file has none, or another number of them.
+    """
+    tensors, _ = read_lora(path)
+    names, own = tensors.get(NAMES), network.tag_table
+    if names is None or own is None or names.shape != own.shape:
+        raise CheckpointError(
+            f"init_names must hold {NAMES} of the run's num_tags, {path} does not; choose another"
+        )
+    with torch.no_grad():
+        own.copy_(names)
 
 
 def _check_start(start: MMDiTConfig, config: TrainConfig) -> None:
@@ -324,10 +342,11 @@ class _Run:
         began = time.perf_counter()
         if bucket.dataset.has_lessons:
             picture = bucket.dataset.shape.num_frames == 1
-            sound = draw_structure(config.tasks, source) and not picture
-            latents = sampler.take(index, bucket.batch_size)
+            video, sound = draw_structure(config.tasks, source, picture=picture)
+            factor = 1 if video else config.tasks.sounds_factor
+            latents = sampler.take(index, factor * bucket.batch_size)
             names = tuple(lesson.task for lesson in latents.lessons)
-            draw = TaskDraw(names=names, video=True, sound=sound, picture=picture)
+            draw = TaskDraw(names=names, video=video, sound=sound, picture=picture)
         else:
             draw = draw_tasks(config.tasks, bucket.batch_size, source)
             latents = sampler.take(index, len(draw.names))

@@ -1,12 +1,14 @@
-"""Training of the part of the prompt encoder that reads pictures.
+"""Training of the part of the prompt encoder that reads pictures, clips and sounds.
 
-A picture becomes the words that a caption would have had in its place: colour, material and shape
-of a subject, the place of an empty place, the style of a styled picture. What reads words stays as
-it was, bit for bit, so whatever was trained on words alone knows what pictures say. Ours: the paper
-has a multimodal language model.
+Each becomes the words that a caption would have had in its place: colour, material and shape of a
+subject, the place of an empty place, the style of a styled picture; what is done in a clip and in
+which direction, an effect, a face; how high a voice is, mood and instrument of a piece, what is
+heard around. What reads words stays as it was, bit for bit, so whatever was trained on words alone
+knows what references say. Ours: the paper has a multimodal language model.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from einops import rearrange
@@ -14,63 +16,61 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from openreels.core.seeding import derive_seed, generator
-from openreels.core.shapes import ASPECT_RATIOS, ClipShape, coded_size
+from openreels.core.seeding import generator
+from openreels.core.shapes import ClipShape
+from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.text_encoder import presets
 from openreels.models.text_encoder.config import PromptEncoderConfig
-from openreels.models.text_encoder.media import PictureReader
+from openreels.models.text_encoder.media import SOUND_PAD, ClipReader, PictureReader, SoundReader
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
-from openreels.stage import lexicon
-from openreels.stage.dice import Dice
-from openreels.stage.reference_views import place_picture, style_picture, subject_views
-from openreels.stage.references import Still, render_still
-from openreels.stage.scene import PLACES, Scene, Style
-from openreels.stage.world import WorldSettings, sample_scene
+from openreels.stage.references import render_reference, render_still
 from openreels.training.codecs import CodecPaths
+from openreels.training.message_draws import (
+    CLIP_WORDS,
+    SOUND_WORDS,
+    WORDS,
+    draw_clip,
+    draw_picture,
+    draw_sound,
+)
 from openreels.training.networks import load_frozen, weights_path
-from openreels.training.text_encoder import TextRecipe, TextTrainer
+from openreels.training.text_encoder import EncoderTrainer, TextRecipe
 from openreels.weights.checkpoint import load_network
 
-_PART = "media."
-"""What the names of all that reads pictures begin with."""
-NOTHING = ""
-"""The word of a token that has nothing to say: the empty prompt."""
-STYLE_WORDS: dict[Style, tuple[str, str]] = {
-    "paper-cut": ("paper", "cut"), "mosaic": ("brick", "mosaic"), "sketch": ("pencil", "sketch"),
+ReferenceKind = Literal["image", "clip", "sound"]
+SOUND_SHAPE = ClipShape(num_frames=1, height=64, width=64)
+"""Of no meaning for a sound."""
+VOCABULARY: dict[ReferenceKind, tuple[str, ...]] = {
+    "image": WORDS, "clip": CLIP_WORDS, "sound": SOUND_WORDS,
 }  # fmt: skip
-"""What a styled picture says."""
-_LOOKS = (lexicon.COLOUR_WORDS, lexicon.MATERIAL_ADJECTIVES, lexicon.SHAPE_WORDS)
-WORDS: tuple[str, ...] = (
-    *(words.common[0] for table in _LOOKS for words in table.values()),
-    *PLACES,
-    *(word for pair in STYLE_WORDS.values() for word in pair),
-    NOTHING,
-)
-"""What a token of a picture may say."""
+"""What the tokens of each kind may say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MessageRecipe:
-    """How the part for pictures is trained; all ours."""
+    """How the part for references is trained; all ours."""
 
     encoder: PromptEncoderConfig = field(default_factory=presets.stage_media)
     """The network; what reads words must be that of ``start``."""
     start: str = "shipped"
-    """Weights of an encoder of words; where it reads pictures already, as ``encoder`` would, that
-    goes on."""
+    """Weights of an encoder of words; what it has for references already goes on from there."""
+    kinds: tuple[ReferenceKind, ...] = ("image", "clip", "sound")
+    """What is learnt to be read, in turn; the others stay as they are."""
     codecs: CodecPaths = field(default_factory=CodecPaths)
-    """Whose latents pictures are read from."""
+    """Whose latents are read."""
     seed: int = 17
-    """Seed of new weights, pictures and draws."""
+    """Seed of new weights, references and draws."""
     num_steps: int = 2000
     """Optimiser steps of the whole schedule."""
     batch_size: int = 64
-    """Pictures a step."""
+    """References a step, all of one kind."""
     fresh: int = 12
-    """New pictures a step; the others are drawn from the last ``pool``."""
+    """New pictures or sounds a step; the others are drawn from the last ``pool``."""
+    fresh_clips: int = 4
+    """The same of clips, which cost more to draw."""
     pool: int = 8192
-    """Pictures that are kept."""
+    """References of a kind that are kept."""
     latent_noise: float = 0.1
     """Standard deviation of noise on latents, whose own is about 1."""
     temperature: float = 0.1
@@ -82,54 +82,19 @@ class MessageRecipe:
     save_every: int = 250
     """Steps between saved states."""
 
-
-def draw_picture(seed: int, number: int) -> tuple[Still, ClipShape, tuple[str, ...]]:
-    """Draw a picture that a reference may show.
-
-    Args:
-        seed: Of the world.
-        number: Which picture; the same is always the same.
-
-    Returns:
-        Two thirds of the time an actor, else a place with nobody in it or a style; its size; and
-        the three words that it stands for.
-    """
-    dice = Dice(generator(seed, "picture", number))
-    ratio, kind = dice.one(tuple(ASPECT_RATIOS)), dice.uniform()
-    if dice.uniform() < 0.5:
-        ratio = "1:1"
-    settings = WorldSettings(aspect_ratio=ratio, face_share=0.2)
-    if kind > 0.8:
-        settings = replace(settings, style_share=1.0)
-    scene = sample_scene(derive_seed(seed, "pictured") % 2**31, number, settings=settings)
-    height, width = coded_size(ratio, 64)
-    shape = ClipShape(num_frames=1, height=height, width=width)
-    if kind < 0.66:
-        return subject_views(scene, 0, 1, number)[0], shape, words_of(scene, "subject")
-    if kind > 0.8 and scene.style != "plain":
-        return style_picture(scene, number), shape, words_of(scene, "style")
-    return place_picture(scene, number), shape, words_of(scene, "place")
+    def __post_init__(self) -> None:
+        if not self.kinds or len(set(self.kinds)) != len(self.kinds):
+            raise ValueError(f"kinds must be different ones and at least one, got {self.kinds}")
 
 
-def words_of(scene: Scene, role: str) -> tuple[str, ...]:
-    """The words of a picture: those of the first actor, of the place, or of the style."""
-    if role == "subject":
-        actor = scene.actors[0]
-        return (
-            lexicon.COLOUR_WORDS[actor.colour].common[0],
-            lexicon.MATERIAL_ADJECTIVES[actor.material].common[0],
-            lexicon.SHAPE_WORDS[actor.shape].common[0],
-        )
-    if role == "place":
-        return (scene.place, NOTHING, NOTHING)
-    return (*STYLE_WORDS[scene.style], NOTHING)
-
-
-class MessageTrainer(TextTrainer):
-    """An encoder of words with a new part for pictures, which alone is trained.
+class MessageTrainer(EncoderTrainer):
+    """An encoder of words with a part for references, which alone is trained.
 
     Args:
         recipe: How.
+
+    Raises:
+        ValueError: If the encoder does not read what is to be learnt.
     """
 
     def __init__(self, recipe: MessageRecipe) -> None:
@@ -142,97 +107,123 @@ class MessageTrainer(TextTrainer):
             save_every=recipe.save_every,
         )
         super().__init__(text)
-        words = load_network(weights_path("text_encoder", recipe.start), kind=PromptEncoder)
-        again = words.config == recipe.encoder
+        own = self.encoder.state_dict()
+        before = load_network(weights_path("text_encoder", recipe.start), kind=PromptEncoder)
         known = {
             name: value
-            for name, value in words.state_dict().items()
-            if again or not name.startswith(_PART)
+            for name, value in before.state_dict().items()
+            if name in own and own[name].shape == value.shape
         }
-        self.encoder.load_state_dict(self.encoder.state_dict() | known)
-        for name, parameter in self.encoder.named_parameters():
-            parameter.requires_grad_(name.startswith(_PART))
+        self.encoder.load_state_dict(own | known)
+        self.messages = recipe
+        self.encoder.requires_grad_(False)
+        for kind in recipe.kinds:
+            self.reader_of(kind).requires_grad_(True)
         self.parameters = [p for p in self.encoder.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.05
         )
-        self.messages = recipe
         self.video = load_frozen("video_vae", recipe.codecs.video_vae, kind=VideoVAE)
-        self.vectors = vectors_of(self.encoder, WORDS)
-        self._known: dict[int, tuple[Float[Tensor, "c h w"], tuple[int, ...]]] = {}
+        self.audio = load_frozen("audio_vae", recipe.codecs.audio_vae, kind=AudioVAE)
+        self.vectors = {kind: vectors_of(self.encoder, VOCABULARY[kind]) for kind in recipe.kinds}
+        self._known: dict[tuple[ReferenceKind, int], tuple[Tensor, tuple[int, ...]]] = {}
 
-    @property
-    def pictures(self) -> PictureReader:
-        """What is trained."""
+    def reader_of(self, kind: ReferenceKind) -> PictureReader | ClipReader | SoundReader:
+        """What reads references of a kind."""
         media = self.encoder.media
-        if media is None or media.image is None:
-            raise ValueError("encoder must have image_channels to learn pictures, got 0; set them")
-        return media.image
+        reader = None if media is None else getattr(media, kind)
+        if reader is None:
+            raise ValueError(
+                f"encoder must read {kind}s to learn them, got one that does not; set "
+                "image_channels, clip_tokens and audio_channels"
+            )
+        return reader
 
     def step(self) -> dict[str, float]:
-        """Learn from one batch of pictures.
+        """Learn from one batch of one kind.
 
         Returns:
             The loss, and the share of words that are right.
         """
         recipe = self.messages
-        end = recipe.batch_size + recipe.fresh * self.step_index
+        turn, place = divmod(self.step_index, len(recipe.kinds))
+        kind = recipe.kinds[place]
+        new = recipe.fresh_clips if kind == "clip" else recipe.fresh
+        end = recipe.batch_size + new * turn
         start = max(0, end - recipe.pool)
         source = generator(recipe.seed, "message step", self.step_index)
-        fresh = list(range(max(start, end - recipe.fresh), end))
+        fresh = list(range(max(start, end - new), end))
         count = recipe.batch_size - len(fresh)
         numbers = fresh + torch.randint(start, end, (count,), generator=source).tolist()
-        for number in [number for number in self._known if number < start]:
-            del self._known[number]
-        loss, right = self.loss(numbers, source)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
-        self.optimizer.step()
-        self.step_index += 1
-        return {"words": loss.item(), "right": right}
+        for key in [key for key in self._known if key[0] == kind and key[1] < start]:
+            del self._known[key]
+        loss, right = self.loss(numbers, source, kind)
+        self.descend(loss, self.parameters)
+        return {f"{kind} words": loss.item(), f"{kind} right": right}
 
-    def loss(self, numbers: list[int], source: torch.Generator) -> tuple[Tensor, float]:
-        """Error of the words of some pictures.
+    def loss(
+        self, numbers: list[int], source: torch.Generator, kind: ReferenceKind = "image"
+    ) -> tuple[Tensor, float]:
+        """Error of the words of some references.
 
         Args:
-            numbers: Which pictures.
+            numbers: Which references.
             source: Source of the noise.
+            kind: What they are.
 
         Returns:
             Nats a word plus the mean squared error of its vector, and the share of words that are
             nearest to what they should be.
         """
-        shown = [self._picture(number) for number in numbers]
+        shown = [self._reference(kind, number) for number in numbers]
         sizes: dict[torch.Size, list[int]] = {}
         for row, (latents, _) in enumerate(shown):
             sizes.setdefault(latents.shape, []).append(row)
+        reader, vectors = self.reader_of(kind), self.vectors[kind]
         tokens, labels = list[Tensor](), list[tuple[int, ...]]()
         for rows in sizes.values():
             latents = torch.stack([shown[row][0] for row in rows])
             noise = torch.randn(latents.shape, generator=source)
-            tokens.append(self.pictures.read(latents + self.messages.latent_noise * noise))
+            tokens.append(reader.read(latents + self.messages.latent_noise * noise))
             labels += [shown[row][1] for row in rows]
         made = self.encoder.norm_in(torch.cat(tokens))
         true: Int[Tensor, "b k"] = torch.tensor(labels)
-        cosine = functional.normalize(made, dim=-1) @ functional.normalize(self.vectors, dim=-1).T
+        cosine = functional.normalize(made, dim=-1) @ functional.normalize(vectors, dim=-1).T
         nats = functional.cross_entropy(
             rearrange(cosine / self.messages.temperature, "b k w -> (b k) w"), true.flatten()
         )
-        square = (made - self.vectors[true]).square().mean()
+        square = (made - vectors[true]).square().mean()
         right = (cosine.argmax(-1) == true).float().mean()
         return nats + square, float(right)
 
     @torch.no_grad()
-    def _picture(self, number: int) -> tuple[Float[Tensor, "c h w"], tuple[int, ...]]:
-        if number not in self._known:
-            still, shape, words = draw_picture(self.messages.seed, number)
-            pixels = render_still(still, shape)
-            latents = self.video.encode(rearrange(pixels, "c h w -> 1 c 1 h w"))[0, :, 0].float()
-            self._known[number] = (latents, tuple(WORDS.index(word) for word in words))
-        return self._known[number]
+    def _reference(self, kind: ReferenceKind, number: int) -> tuple[Tensor, tuple[int, ...]]:
+        """Latents of a reference, and the places of its words in the vocabulary."""
+        key = (kind, number)
+        if key not in self._known:
+            latents, words = self._drawn(kind, number)
+            self._known[key] = (latents, tuple(VOCABULARY[kind].index(word) for word in words))
+        return self._known[key]
+
+    def _drawn(self, kind: ReferenceKind, number: int) -> tuple[Tensor, tuple[str, ...]]:
+        seed = self.messages.seed
+        if kind == "image":
+            still, shape, words = draw_picture(seed, number)
+            pixels = rearrange(render_still(still, shape), "c h w -> 1 c 1 h w")
+            return self.video.encode(pixels)[0, :, 0].float(), words
+        if kind == "clip":
+            reference, shape, words = draw_clip(seed, number)
+            clip = render_reference(reference, shape).clip
+            if clip is None:
+                raise ValueError(f"clip {number} must show something, got nothing")
+            return self.video.encode(clip[None])[0].float(), words
+        reference, words = draw_sound(seed, number)
+        wave = render_reference(reference, SOUND_SHAPE).waveform
+        if wave is None:
+            raise ValueError(f"sound {number} must be heard, got nothing")
+        latents = self.audio.encode(wave[None])[0].float()
+        # Sounds of about one length are read together, as the reader pads them all the same.
+        return functional.pad(latents, (0, -latents.shape[1] % SOUND_PAD)), words
 
 
 @torch.no_grad()

@@ -156,6 +156,25 @@ LOOK_PICTURES = _pictures(
     "look-pictures",
     6144,
 )
+HEARD_WORLD = replace(
+    WORLD,
+    weather_share=0.1,
+    style_share=0.0,
+    face_share=0.6,
+    words_share=0.0,
+    subtitle_share=0.0,
+    watermark_share=0.0,
+    logo_share=0.0,
+    cut_share=0.0,
+    speech_share=0.4,
+    song_share=0.2,
+    music_share=0.3,
+    ambience_share=0.3,
+)
+"""Mostly for the ear: voices, songs, music and ambience."""
+HEARD = replace(_bucket("heard-2s", 2.0, "1:1", 4096), world=HEARD_WORLD, shard_size=256)
+HEARD_LESSONS = _lessons("heard", SOUND_LESSONS, 1024, world=WorldSettings())
+"""Voices, music and ambience that sound like a reference."""
 DATA = (
     PICTURES, *CLIPS, *SHAPES, *LONG, CHOSEN,
     EDITS, IMAGE_REFERENCES, VIDEO_REFERENCES, SOUND_REFERENCES,

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from einops import rearrange
@@ -169,23 +169,27 @@ def contrast_loss(
     return functional.cross_entropy(scores, partner)
 
 
-class TextTrainer:
-    """The encoder, its reader and their optimiser; one step at a time, resumable."""
+class EncoderTrainer:
+    """An encoder, what helps to train it, and its optimiser; one step at a time, resumable.
+
+    Args:
+        recipe: Network, seed and schedule.
+    """
+
+    optimizer: torch.optim.Optimizer
+    """Set by whoever says what is trained."""
 
     def __init__(self, recipe: TextRecipe) -> None:
         self.recipe = recipe
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             self.encoder = PromptEncoder(recipe.encoder)
-            self.reader = SlotReader(recipe.encoder.width, recipe.encoder.num_heads)
-        self.parameters = [*self.encoder.parameters(), *self.reader.parameters()]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=recipe.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=recipe.weight_decay,
-        )
+            self.helpers = self.make_helpers()
         self.step_index = 0
+
+    def make_helpers(self) -> dict[str, nn.Module]:
+        """Networks by name that are trained beside the encoder, and saved with it; here none."""
+        return {}
 
     def learning_rate(self) -> float:
         """Of this step: linear growth, then half a cosine down to 2 %."""
@@ -193,6 +197,87 @@ class TextTrainer:
         warm = min(1.0, (self.step_index + 1) / max(recipe.warmup_steps, 1))
         done = min(1.0, self.step_index / recipe.num_steps)
         return recipe.learning_rate * warm * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
+
+    def step(self) -> dict[str, float]:
+        """Learn from one batch.
+
+        Returns:
+            The losses, as numbers.
+        """
+        raise NotImplementedError
+
+    def descend(self, loss: Tensor, parameters: list[nn.Parameter]) -> None:
+        """Move parameters down the gradient of a loss, at the rate of this step."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        self.optimizer.step()
+        self.step_index += 1
+
+    def save(self, path: Path) -> None:
+        """Write everything that a later process needs to go on; replaces the file atomically.
+
+        Args:
+            path: File of the state.
+        """
+        whole = self._parts
+        tensors = {f"network/{name}": value for name, value in whole.state_dict().items()}
+        for name, value in optimizer_state(self.optimizer, whole).items():
+            tensors[f"optimizer/{name}"] = value
+        header = {"kind": STATE_KIND, "step": self.step_index, "recipe": to_dict(self.recipe)}
+        write_tensors(path, tensors, header)
+
+    def load(self, path: Path) -> None:
+        """Go on from a saved state.
+
+        Args:
+            path: File that ``save`` wrote with the same recipe.
+
+        Raises:
+            CheckpointError: If the file is damaged, no such state, or of another network or seed.
+        """
+        tensors, header = read_tensors(path)
+        if header.get("kind") != STATE_KIND:
+            raise CheckpointError(f"{path} is no state of a prompt encoder; choose another file")
+        wanted = to_dict(self.recipe)
+        for name in ("encoder", "seed"):
+            if header["recipe"][name] != wanted[name]:
+                raise CheckpointError(
+                    f"{path} is of a run with another {name} ({header['recipe'][name]}, "
+                    f"not {wanted[name]}); choose another folder"
+                )
+        parts = {"network": dict[str, Tensor](), "optimizer": dict[str, Tensor]()}
+        for name, value in tensors.items():
+            part, _, rest = name.partition("/")
+            parts[part][rest] = value
+        load_state(self._parts, parts["network"], path)
+        restore_optimizer(self.optimizer, self._parts, parts["optimizer"])
+        self.step_index = header["step"]
+
+    @property
+    def _parts(self) -> nn.ModuleDict:
+        return nn.ModuleDict({"encoder": self.encoder, **self.helpers})
+
+
+class TextTrainer(EncoderTrainer):
+    """The encoder of words and a reader of slots, trained on captions."""
+
+    def __init__(self, recipe: TextRecipe) -> None:
+        super().__init__(recipe)
+        self.reader = cast("SlotReader", self.helpers["reader"])
+        self.parameters = [*self.encoder.parameters(), *self.reader.parameters()]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=recipe.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=recipe.weight_decay,
+        )
+
+    def make_helpers(self) -> dict[str, nn.Module]:
+        """The reader, which is no part of the encoder."""
+        return {"reader": SlotReader(self.recipe.encoder.width, self.recipe.encoder.num_heads)}
 
     def losses(self, batch: CaptionBatch) -> dict[str, Tensor]:
         """Losses of a batch.
@@ -224,58 +309,8 @@ class TextTrainer:
         )
         losses = self.losses(batch)
         total = losses["slots"] + recipe.contrast_weight * losses["contrast"]
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
-        self.optimizer.step()
-        self.step_index += 1
+        self.descend(total, self.parameters)
         return {name: loss.item() for name, loss in losses.items()}
-
-    def save(self, path: Path) -> None:
-        """Write everything that a later process needs to go on; replaces the file atomically.
-
-        Args:
-            path: File of the state.
-        """
-        both = self._both
-        tensors = {f"network/{name}": value for name, value in both.state_dict().items()}
-        for name, value in optimizer_state(self.optimizer, both).items():
-            tensors[f"optimizer/{name}"] = value
-        header = {"kind": STATE_KIND, "step": self.step_index, "recipe": to_dict(self.recipe)}
-        write_tensors(path, tensors, header)
-
-    def load(self, path: Path) -> None:
-        """Go on from a saved state.
-
-        Args:
-            path: File that ``save`` wrote with the same recipe.
-
-        Raises:
-            CheckpointError: If the file is damaged, no such state, or of another network or seed.
-        """
-        tensors, header = read_tensors(path)
-        if header.get("kind") != STATE_KIND:
-            raise CheckpointError(f"{path} is no state of a prompt encoder; choose another file")
-        wanted = to_dict(self.recipe)
-        for name in ("encoder", "seed"):
-            if header["recipe"][name] != wanted[name]:
-                raise CheckpointError(
-                    f"{path} is of a run with another {name} ({header['recipe'][name]}, "
-                    f"not {wanted[name]}); choose another folder"
-                )
-        parts = {"network": dict[str, Tensor](), "optimizer": dict[str, Tensor]()}
-        for name, value in tensors.items():
-            part, _, rest = name.partition("/")
-            parts[part][rest] = value
-        load_state(self._both, parts["network"], path)
-        restore_optimizer(self.optimizer, self._both, parts["optimizer"])
-        self.step_index = header["step"]
-
-    @property
-    def _both(self) -> nn.ModuleDict:
-        return nn.ModuleDict({"encoder": self.encoder, "reader": self.reader})
 
 
 def train_text_encoder(
@@ -302,7 +337,7 @@ def train_text_encoder(
     return run_trainer(trainer, Path(run_dir), time_limit_s=time_limit_s, watch=watch)
 
 
-T = TypeVar("T", bound=TextTrainer)
+T = TypeVar("T", bound=EncoderTrainer)
 
 
 def run_trainer(trainer: T, run_dir: Path, *, time_limit_s: float, watch: Watch) -> T:
@@ -343,7 +378,7 @@ def run_trainer(trainer: T, run_dir: Path, *, time_limit_s: float, watch: Watch)
 
 
 def export_text_encoder(
-    trainer: TextTrainer, path: str | Path, *, story: dict[str, object]
+    trainer: EncoderTrainer, path: str | Path, *, story: dict[str, object]
 ) -> None:
     """Write the encoder as a weights file, in half precision.
 

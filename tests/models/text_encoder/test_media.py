@@ -9,8 +9,8 @@ from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.text_encoder.presets import stage_media, tiny
 
 CONFIG = replace(
-    tiny(), image_channels=4, image_width=8, image_depth=1, image_tokens=4, clip_stride=2,
-    audio_channels=3, audio_patch=5,
+    tiny(), image_channels=4, image_width=8, image_depth=1, image_tokens=4, clip_tokens=2,
+    clip_width=8, audio_channels=3, sound_width=8,
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def _encode(encoder, *parts):
     [
         (_image(), 4),
         (_image(height=3, width=5), 4),
-        (ClipPart(torch.randn(4, 5, 4, 4)), 3 * 4),
+        (ClipPart(torch.randn(4, 5, 4, 4)), 2),
         (AudioPart(torch.randn(3, 11)), 3),
         (TextPart("a ball"), 0),
     ],
@@ -46,17 +46,33 @@ def test_every_kind_of_part_has_its_tokens(part, count):
     assert media.num_tokens(part) == count
 
 
-def test_clips_are_passed_over_without_a_stride():
-    media = MediaIn(replace(CONFIG, clip_stride=0))
+def test_clips_are_passed_over_without_tokens():
+    media = MediaIn(replace(CONFIG, clip_tokens=0))
     clip = ClipPart(torch.randn(4, 5, 4, 4))
     assert media([clip]).shape == (0, CONFIG.width)
     assert media.num_tokens(clip) == 0
 
 
-def test_tokens_of_equal_frames_differ_by_their_time():
+def test_a_clip_backwards_says_something_else():
+    media, latents = MediaIn(CONFIG), torch.randn(4, 5, 4, 4)
+    one, other = (media([ClipPart(x)]) for x in (latents, latents.flip(1)))
+    assert not torch.allclose(one, other, atol=1e-4)
+
+
+def test_a_sound_says_the_same_with_silence_up_to_its_padding():
+    media, latents = MediaIn(CONFIG), torch.randn(3, 11)
+    longer = torch.nn.functional.pad(latents, (0, 4))
+    torch.testing.assert_close(media([AudioPart(latents)]), media([AudioPart(longer)]))
+    assert not torch.allclose(media([AudioPart(latents)]), media([AudioPart(latents.flip(1))]))
+
+
+@pytest.mark.parametrize("kind", ["clip", "sound"])
+def test_a_batch_is_read_as_one_by_one(kind):
     media = MediaIn(CONFIG)
-    tokens = media([ClipPart(torch.ones(4, 5, 4, 4))]).detach()
-    assert len(torch.unique(tokens, dim=0)) == 12
+    size = (3, 4, 5, 4, 6) if kind == "clip" else (3, 3, 21)
+    latents, reader = torch.randn(size), getattr(media, kind)
+    singly = torch.cat([reader.read(one[None]) for one in latents])
+    torch.testing.assert_close(reader.read(latents), singly)
 
 
 def test_where_something_stands_is_seen():
@@ -104,7 +120,7 @@ def test_a_batch_of_messages_with_and_without_media_equals_singles(encoder):
     ]
     context, mask = encoder.encode(messages)
     tags = encoder.tags(messages)
-    assert mask.sum(1).tolist() == [1, 1 + 4 + 2, 1, 1 + 4]
+    assert mask.sum(1).tolist() == [1, 1 + 4 + 3, 1, 1 + 4]
     for row, message in enumerate(messages):
         count = int(mask[row].sum())
         torch.testing.assert_close(context[row, :count], _encode(encoder, *message))
@@ -153,4 +169,5 @@ def test_gradients_reach_the_part_for_media(encoder):
 def test_the_preset_reads_the_latents_of_the_shipped_autoencoders():
     media = MediaIn(stage_media())
     assert media([ImagePart(torch.zeros(16, 8, 8))]).shape == (3, 192)
-    assert media.num_tokens(AudioPart(torch.zeros(32, 43))) == 0
+    assert media([ClipPart(torch.zeros(16, 9, 8, 8))]).shape == (3, 192)
+    assert media([AudioPart(torch.zeros(32, 43))]).shape == (3, 192)

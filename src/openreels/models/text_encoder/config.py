@@ -28,20 +28,23 @@ class PromptEncoderConfig:
     max_tokens: int = 64
     """Words kept of a prompt; the rest is cut with a warning."""
     image_channels: int = 0
-    """Channels of the video latents of pictures and clips; 0 for an encoder of words alone, which
-    passes over pictures, clips and sounds."""
+    """Channels of the video latents of pictures and clips; 0 passes over both."""
     image_width: int = 64
     """Width of the part that reads pictures."""
     image_depth: int = 3
     """Pairs of convolutions over a picture."""
     image_tokens: int = 3
     """Tokens of a picture, and of several of the same thing."""
-    clip_stride: int = 0
-    """Latent frames of a clip from one that is read to the next; 0 passes over clips."""
+    clip_width: int = 48
+    """Width of the part that reads clips."""
+    clip_tokens: int = 0
+    """Tokens of a clip; 0 passes over clips."""
     audio_channels: int = 0
-    """Channels of the audio latents; 0 as for pictures."""
-    audio_patch: int = 16
-    """Audio latents of one token: 0.37 s."""
+    """Channels of the audio latents; 0 passes over sounds."""
+    sound_width: int = 64
+    """Width of the part that reads sounds."""
+    sound_tokens: int = 3
+    """Tokens of a sound."""
     max_media_tokens: int = 128
     """Tokens kept of the pictures, clips and sounds of a message; the rest is cut with a
     warning."""
@@ -55,11 +58,12 @@ class PromptEncoderConfig:
         smallest = min(self.depth, self.num_heads, self.mlp_ratio, self.num_buckets)
         if smallest < 1 or self.max_tokens < 1:
             raise ValueError(f"all sizes must be at least 1, got {self}; raise the smallest")
-        media = (self.image_width, self.image_depth, self.image_tokens, self.audio_patch)
-        least = (self.image_channels, self.audio_channels, self.clip_stride)
-        if min(*media, self.max_media_tokens) < 1 or min(least) < 0:
+        media = (self.image_width, self.image_depth, self.image_tokens, self.sound_tokens)
+        widths = (self.clip_width, self.sound_width)
+        least = (self.image_channels, self.audio_channels, self.clip_tokens)
+        if min(*media, *widths, self.max_media_tokens) < 1 or min(least) < 0:
             raise ValueError(
-                f"sizes must be at least 1, channels and strides at least 0, got {self}; "
+                f"sizes must be at least 1, channels and clip_tokens at least 0, got {self}; "
                 "raise the smallest"
             )
         if not 1 <= self.min_piece <= self.max_piece:
