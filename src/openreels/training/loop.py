@@ -29,7 +29,7 @@ from openreels.training.encoders import load_encoders
 from openreels.training.export import export_file, export_weights
 from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
-from openreels.training.networks import fingerprints, load_frozen, weights_path
+from openreels.training.networks import fingerprints, load_frozen, take_names, weights_path
 from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
 from openreels.training.refiner_batch import RefinerBatchMaker
 from openreels.training.refiner_data import PairsDataset
@@ -129,12 +129,10 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
     if config.init_audio is not None and network.audio is not None:
         heard = load_network(out / weights_path("mmdit", config.init_audio), kind=MMDiT)
         if heard.audio is None:
-            raise CheckpointError(
-                f"init_audio must have an audio branch, got none in {config.init_audio}"
-            )
+            raise CheckpointError(f"init_audio must have an audio branch, not {config.init_audio}")
         network.audio.load_state_dict(heard.audio.state_dict())
     if config.init_names is not None:
-        _take_names(network, out / weights_path("mmdit-references-lora", config.init_names))
+        take_names(network, out / weights_path("mmdit-references-lora", config.init_names))
     network.train()
     if config.lora is not None:
         source = generator(config.seed, "low-rank changes")
@@ -152,22 +150,6 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         averages=tuple(WeightAverage(network, decay) for decay in config.optim.ema_decays),
         sampler=BucketSampler(open_buckets(config, out), config.seed),
     )
-
-
-def _take_names(network: MMDiT, path: Path) -> None:
-    """Copy the names of references out of low-rank changes.
-
-    Raises:
-        CheckpointError: If the file has none, or another number of them.
-    """
-    tensors, _ = read_lora(path)
-    names, own = tensors.get(NAMES), network.tag_table
-    if names is None or own is None or names.shape != own.shape:
-        raise CheckpointError(
-            f"init_names must hold {NAMES} of the run's num_tags, {path} does not; choose another"
-        )
-    with torch.no_grad():
-        own.copy_(names)
 
 
 def _check_start(start: MMDiTConfig, config: TrainConfig) -> None:
@@ -343,9 +325,9 @@ class _Run:
         if bucket.dataset.has_lessons:
             picture = bucket.dataset.shape.num_frames == 1
             video, sound = draw_structure(config.tasks, source, picture=picture)
-            factor = 1 if video else config.tasks.sounds_factor
-            latents = sampler.take(index, factor * bucket.batch_size)
-            names = tuple(lesson.task for lesson in latents.lessons)
+            count = config.tasks.factor(video=video, picture=False) * bucket.batch_size
+            latents = sampler.take(index, count)
+            names = tuple(one.task for one in latents.lessons)
             draw = TaskDraw(names=names, video=video, sound=sound, picture=picture)
         else:
             draw = draw_tasks(config.tasks, bucket.batch_size, source)

@@ -8,10 +8,14 @@ from typing import TypeVar
 import torch
 from torch import nn
 
+from openreels.core.errors import CheckpointError
 from openreels.core.seeding import derive_seed
+from openreels.models.mmdit.model import MMDiT
 from openreels.models.registry import network_class
+from openreels.pipelines.low_rank import NAMES
 from openreels.training.config import CodecPaths
 from openreels.weights.checkpoint import load_network, shipped_path
+from openreels.weights.lora import read_lora
 from openreels.weights.tensors import read_tensors
 
 N = TypeVar("N", bound=nn.Module)
@@ -76,3 +80,23 @@ def fingerprint(name: str, source: str) -> str:
 def fingerprints(codecs: CodecPaths) -> dict[str, str]:
     """The fingerprints of both autoencoders, by name."""
     return {name: fingerprint(name, getattr(codecs, name)) for name in ("video_vae", "audio_vae")}
+
+
+def take_names(network: MMDiT, path: Path) -> None:
+    """Copy the names of references out of low-rank changes.
+
+    Args:
+        network: With ``num_tags``.
+        path: The changes.
+
+    Raises:
+        CheckpointError: If the file has none, or another number of them.
+    """
+    tensors, _ = read_lora(path)
+    names, own = tensors.get(NAMES), network.tag_table
+    if names is None or own is None or names.shape != own.shape:
+        raise CheckpointError(
+            f"init_names must hold {NAMES} of the run's num_tags, {path} does not; choose another"
+        )
+    with torch.no_grad():
+        own.copy_(names)

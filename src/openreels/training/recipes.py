@@ -34,16 +34,14 @@ from openreels.training.config import (
     TrainConfig,
 )
 from openreels.training.distill_config import DistillConfig
+from openreels.training.heard import HEARD, HEARD_LESSONS, heard_of
 from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
 from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
 from openreels.training.schedule import (
     DATA,
-    HEARD,
-    HEARD_LESSONS,
     LOOK_PICTURES,
     LOOKS,
-    NUM_TAGS,
     PLAIN_EDITED_PICTURES,
     PLAIN_EDITS,
     PLAIN_IMAGES,
@@ -281,42 +279,6 @@ def stage_sound() -> tuple[Part, ...]:
     )
 
 
-def stage_heard() -> tuple[Part, ...]:
-    """The audio branch of the shipped base learns all that the world sounds like, and references.
-
-    Voices, songs, music and ambience are learnt from sound alone, at a tenth of the cost of a clip;
-    contacts stay in it from clips of the first world. The video branch stays as it is.
-    """
-    mixed = _run_of(stage_mixed())
-    given = tuple((name, 0.3 * share) for name, share in DEFAULT_MIX[4:])
-    return (
-        replace(
-            mixed,
-            name="stage_heard",
-            model=replace(mixed.model, num_tags=NUM_TAGS),
-            init="shipped",
-            init_names="shipped",
-            trained="audio",
-            data=(
-                ShardData(folder=HEARD.folder, weight=0.45, batch_size=16),
-                ShardData(folder=SHORT[1].folder, weight=0.27, batch_size=16),
-                ShardData(folder=SHORT[0].folder, weight=0.08, batch_size=24),
-                ShardData(folder=HEARD_LESSONS.folder, weight=0.2, batch_size=16),
-            ),
-            tasks=replace(
-                mixed.tasks,
-                mix=(("t2a", 0.6), ("t2av", 0.36), *given),
-                sounds_factor=4,
-                silent_lessons=0.0,
-                blind_lessons=0.9,
-            ),
-            optim=replace(
-                mixed.optim, lr=1.5e-3, warmup_steps=20, anneal_fraction=0.5, ema_decays=(0.995,)
-            ),
-        ),
-    )
-
-
 def stage_distilled() -> tuple[Part, ...]:
     """Distil the shipped base for mode ``fast``: 8 evaluations without guidance, every task.
 
@@ -419,7 +381,7 @@ RECIPES: dict[str, Recipe] = {
         *(PLAIN_EDITS, PLAIN_IMAGES, LOOKS),
     ),
     "stage_data_heard": lambda: (HEARD, HEARD_LESSONS),
-    "stage_heard": stage_heard,
+    "stage_heard": lambda: (heard_of(_run_of(stage_mixed()), SHORT),),
     "stage_references": lambda: (references_of(_run_of(stage_mixed())),),
     "stage_distilled": stage_distilled,
     "schedule_data": schedule_data,

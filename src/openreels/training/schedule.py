@@ -41,21 +41,22 @@ WORLD = WorldSettings(
 """The whole world: everything that a prompt may ask for."""
 
 
-def _bucket(folder: str, seconds: float, ratio: str, count: int) -> PrecomputeConfig:
+def bucket_of(folder: str, seconds: float, ratio: str, count: int) -> PrecomputeConfig:
+    """Latents of clips of the whole world."""
     clip = ClipConfig(duration_s=seconds, aspect_ratio=ratio)
     return PrecomputeConfig(folder=f"data/{folder}", clip=clip, seed=2, count=count, world=WORLD)
 
 
 PICTURES = replace(
-    _bucket("world-pictures", 1 / 16, "1:1", 24_576), start=10**6, shard_size=1024, batch_size=64
+    bucket_of("world-pictures", 1 / 16, "1:1", 24_576), start=10**6, shard_size=1024, batch_size=64
 )
-CLIPS = (_bucket("world-1s", 1.0, "1:1", 2048), _bucket("world-2s", 2.0, "1:1", 12_288))
+CLIPS = (bucket_of("world-1s", 1.0, "1:1", 2048), bucket_of("world-2s", 2.0, "1:1", 12_288))
 SHAPES = tuple(
-    _bucket(f"world-2s-{ratio.replace(':', 'x')}", 2.0, ratio, 1024)
+    bucket_of(f"world-2s-{ratio.replace(':', 'x')}", 2.0, ratio, 1024)
     for ratio in ("16:9", "9:16", "4:3", "3:4")
 )
-LONG = (_bucket("world-3s", 3.0, "1:1", 2048), _bucket("world-5s", 5.0, "1:1", 512))
-CHOSEN = replace(_bucket("world-chosen", 3.0, "1:1", 1024), start=2 * 10**6)
+LONG = (bucket_of("world-3s", 3.0, "1:1", 2048), bucket_of("world-5s", 5.0, "1:1", 512))
+CHOSEN = replace(bucket_of("world-chosen", 3.0, "1:1", 1024), start=2 * 10**6)
 """Clips of the last stages; the paper's are picked by hand, ours are new."""
 
 EDIT_LESSONS = tuple((name, 1.0) for name in LESSON_TASKS if name.startswith("edit "))
@@ -79,14 +80,15 @@ PLAIN_EDIT_KINDS = (
 )
 
 
-def _lessons(
+def lessons_of(
     folder: str,
     tasks: tuple[tuple[str, float], ...],
     count: int,
     *,
     world: WorldSettings = WORLD,
 ) -> PrecomputeConfig:
-    bucket = _bucket(f"lessons-{folder}", 2.0, "1:1", count)
+    """Latents of lessons, square clips of two seconds."""
+    bucket = bucket_of(f"lessons-{folder}", 2.0, "1:1", count)
     return replace(bucket, lessons=tasks, world=world)
 
 
@@ -104,11 +106,11 @@ def _pictures(lessons: PrecomputeConfig, folder: str, count: int) -> PrecomputeC
     )
 
 
-EDITS = _lessons("edits", EDIT_LESSONS, 4096)
-IMAGE_REFERENCES = _lessons("images", IMAGE_LESSONS, 4096)
-VIDEO_REFERENCES = _lessons("videos", VIDEO_LESSONS, 4096)
-SOUND_REFERENCES = _lessons("sounds", SOUND_LESSONS, 4096)
-PLAIN_EDITS = _lessons(
+EDITS = lessons_of("edits", EDIT_LESSONS, 4096)
+IMAGE_REFERENCES = lessons_of("images", IMAGE_LESSONS, 4096)
+VIDEO_REFERENCES = lessons_of("videos", VIDEO_LESSONS, 4096)
+SOUND_REFERENCES = lessons_of("sounds", SOUND_LESSONS, 4096)
+PLAIN_EDITS = lessons_of(
     "plain-edits",
     tuple((f"edit {what}", 1.0) for what in PLAIN_EDIT_KINDS),
     3072,
@@ -120,7 +122,7 @@ PLAIN_IMAGE_LESSONS = (
     ("inpaint subject by reference", 1.0),
     ("inpaint background by reference", 1.0),
 )
-PLAIN_IMAGES = _lessons("plain-images", PLAIN_IMAGE_LESSONS, 3072, world=WorldSettings())
+PLAIN_IMAGES = lessons_of("plain-images", PLAIN_IMAGE_LESSONS, 3072, world=WorldSettings())
 """What the shipped base can learn first: of the world that it knows, without weather, styles, faces
 and overlays."""
 PLAIN_EDITED_PICTURES = _pictures(PLAIN_EDITS, "plain-edited-pictures", 16_384)
@@ -135,7 +137,7 @@ LOOK_LESSONS = (
     ("replace by reference", 1.0),
     ("add by reference", 1.0),
 )
-LOOKS = _lessons(
+LOOKS = lessons_of(
     "looks",
     (*LOOK_LESSONS, ("edit camera", 1.0), ("motion by reference", 1.0), ("images and motion", 1.0)),
     1024,
@@ -156,25 +158,6 @@ LOOK_PICTURES = _pictures(
     "look-pictures",
     6144,
 )
-HEARD_WORLD = replace(
-    WORLD,
-    weather_share=0.1,
-    style_share=0.0,
-    face_share=0.6,
-    words_share=0.0,
-    subtitle_share=0.0,
-    watermark_share=0.0,
-    logo_share=0.0,
-    cut_share=0.0,
-    speech_share=0.4,
-    song_share=0.2,
-    music_share=0.3,
-    ambience_share=0.3,
-)
-"""Mostly for the ear: voices, songs, music and ambience."""
-HEARD = replace(_bucket("heard-2s", 2.0, "1:1", 4096), world=HEARD_WORLD, shard_size=256)
-HEARD_LESSONS = _lessons("heard", SOUND_LESSONS, 1024, world=WorldSettings())
-"""Voices, music and ambience that sound like a reference."""
 DATA = (
     PICTURES, *CLIPS, *SHAPES, *LONG, CHOSEN,
     EDITS, IMAGE_REFERENCES, VIDEO_REFERENCES, SOUND_REFERENCES,

@@ -4,6 +4,7 @@ import json
 import logging
 import math
 import time
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar, cast
@@ -169,7 +170,7 @@ def contrast_loss(
     return functional.cross_entropy(scores, partner)
 
 
-class EncoderTrainer:
+class EncoderTrainer(ABC):
     """An encoder, what helps to train it, and its optimiser; one step at a time, resumable.
 
     Args:
@@ -198,13 +199,13 @@ class EncoderTrainer:
         done = min(1.0, self.step_index / recipe.num_steps)
         return recipe.learning_rate * warm * (0.02 + 0.49 * (1 + math.cos(math.pi * done)))
 
+    @abstractmethod
     def step(self) -> dict[str, float]:
         """Learn from one batch.
 
         Returns:
             The losses, as numbers.
         """
-        raise NotImplementedError
 
     def descend(self, loss: Tensor, parameters: list[nn.Parameter]) -> None:
         """Move parameters down the gradient of a loss, at the rate of this step."""
