@@ -38,10 +38,11 @@ from openreels.training.networks import load_frozen, weights_path
 from openreels.training.text_encoder import EncoderTrainer, TextRecipe
 from openreels.weights.checkpoint import load_network
 
-ReferenceKind = Literal["image", "clip", "sound"]
+ReaderKind = Literal["image", "clip", "sound"]
+"""Which reader of ``models.text_encoder.media.MediaIn``."""
 SOUND_SHAPE = ClipShape(num_frames=1, height=64, width=64)
 """Of no meaning for a sound."""
-VOCABULARY: dict[ReferenceKind, tuple[str, ...]] = {
+VOCABULARY: dict[ReaderKind, tuple[str, ...]] = {
     "image": WORDS, "clip": CLIP_WORDS, "sound": SOUND_WORDS,
 }  # fmt: skip
 """What the tokens of each kind may say."""
@@ -55,7 +56,7 @@ class MessageRecipe:
     """The network; what reads words must be that of ``start``."""
     start: str = "shipped"
     """Weights of an encoder of words; what it has for references already goes on from there."""
-    kinds: tuple[ReferenceKind, ...] = ("image", "clip", "sound")
+    kinds: tuple[ReaderKind, ...] = ("image", "clip", "sound")
     """What is learnt to be read, in turn; the others stay as they are."""
     codecs: CodecPaths = field(default_factory=CodecPaths)
     """Whose latents are read."""
@@ -126,9 +127,9 @@ class MessageTrainer(EncoderTrainer):
         self.video = load_frozen("video_vae", recipe.codecs.video_vae, kind=VideoVAE)
         self.audio = load_frozen("audio_vae", recipe.codecs.audio_vae, kind=AudioVAE)
         self.vectors = {kind: vectors_of(self.encoder, VOCABULARY[kind]) for kind in recipe.kinds}
-        self._known: dict[tuple[ReferenceKind, int], tuple[Tensor, tuple[int, ...]]] = {}
+        self._known: dict[tuple[ReaderKind, int], tuple[Tensor, tuple[int, ...]]] = {}
 
-    def reader_of(self, kind: ReferenceKind) -> PictureReader | ClipReader | SoundReader:
+    def reader_of(self, kind: ReaderKind) -> PictureReader | ClipReader | SoundReader:
         """What reads references of a kind."""
         media = self.encoder.media
         reader = None if media is None else getattr(media, kind)
@@ -162,7 +163,7 @@ class MessageTrainer(EncoderTrainer):
         return {f"{kind} words": loss.item(), f"{kind} right": right}
 
     def loss(
-        self, numbers: list[int], source: torch.Generator, kind: ReferenceKind = "image"
+        self, numbers: list[int], source: torch.Generator, kind: ReaderKind = "image"
     ) -> tuple[Tensor, float]:
         """Error of the words of some references.
 
@@ -197,7 +198,7 @@ class MessageTrainer(EncoderTrainer):
         return nats + square, float(right)
 
     @torch.no_grad()
-    def _reference(self, kind: ReferenceKind, number: int) -> tuple[Tensor, tuple[int, ...]]:
+    def _reference(self, kind: ReaderKind, number: int) -> tuple[Tensor, tuple[int, ...]]:
         """Latents of a reference, and the places of its words in the vocabulary."""
         key = (kind, number)
         if key not in self._known:
@@ -205,7 +206,7 @@ class MessageTrainer(EncoderTrainer):
             self._known[key] = (latents, tuple(VOCABULARY[kind].index(word) for word in words))
         return self._known[key]
 
-    def _drawn(self, kind: ReferenceKind, number: int) -> tuple[Tensor, tuple[str, ...]]:
+    def _drawn(self, kind: ReaderKind, number: int) -> tuple[Tensor, tuple[str, ...]]:
         seed = self.messages.seed
         if kind == "image":
             still, shape, words = draw_picture(seed, number)

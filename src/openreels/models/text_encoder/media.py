@@ -48,7 +48,33 @@ class _Reader(nn.Module):
         return self.out(functional.silu(self.hidden(seen) + self.kinds))
 
 
-class PictureReader(_Reader):
+class _Eye(_Reader):
+    """A reader of pictures or frames, cell by cell.
+
+    Args:
+        width: Channels of a cell.
+        count: Tokens.
+        depth: Pairs of convolutions.
+        config: Channels of the latents, and width of the tokens.
+    """
+
+    def __init__(self, width: int, count: int, depth: int, config: PromptEncoderConfig) -> None:
+        super().__init__(width, count, config)
+        self.cells = nn.Linear(config.image_channels, width)
+        self.place = nn.Linear(_NUM_PLACES, width, bias=False)
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
+
+    def look(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n m e"]:
+        """The cells of every picture, each with its place and what is around it."""
+        cells = self.cells(rearrange(latents, "n c h w -> n h w c"))
+        cells = cells + self.place(_places(*latents.shape[2:]).to(cells))
+        grid = rearrange(cells, "n h w c -> n c h w")
+        for block in self.blocks:
+            grid = block(grid)
+        return rearrange(grid, "n c h w -> n (h w) c")
+
+
+class PictureReader(_Eye):
     """Latents of pictures to a few tokens, as words would say them.
 
         n c h w -> linear of a cell, plus its place      n e h w
@@ -61,30 +87,19 @@ class PictureReader(_Reader):
     """
 
     def __init__(self, config: PromptEncoderConfig) -> None:
-        width = config.image_width
-        super().__init__(width, config.image_tokens, config)
-        self.cells = nn.Linear(config.image_channels, width)
-        self.place = nn.Linear(_NUM_PLACES, width, bias=False)
-        self.blocks = nn.ModuleList(_Block(width) for _ in range(config.image_depth))
+        super().__init__(config.image_width, config.image_tokens, config.image_depth, config)
 
     def forward(self, latents: Sequence[Float[Tensor, "c _ _"]]) -> Float[Tensor, "k d"]:
         """Read pictures of the same thing, of any sizes."""
-        return self.tell(torch.stack([self._pooled(one[None])[0] for one in latents]).mean(0))
+        seen = [self.pool(self.look(one[None]))[0] for one in latents]
+        return self.tell(torch.stack(seen).mean(0))
 
     def read(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k d"]:
         """Read pictures of one size, each by itself."""
-        return self.tell(self._pooled(latents))
-
-    def _pooled(self, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k e"]:
-        cells = self.cells(rearrange(latents, "n c h w -> n h w c"))
-        cells = cells + self.place(_places(*latents.shape[2:]).to(cells))
-        grid = rearrange(cells, "n h w c -> n c h w")
-        for block in self.blocks:
-            grid = block(grid)
-        return self.pool(rearrange(grid, "n c h w -> n (h w) c"))
+        return self.tell(self.pool(self.look(latents)))
 
 
-class ClipReader(_Reader):
+class ClipReader(_Eye):
     """Latents of clips to a few tokens, as words would say what happens in them.
 
         n c f h w -> linear of a cell, plus its place          n f e h w
@@ -98,10 +113,7 @@ class ClipReader(_Reader):
 
     def __init__(self, config: PromptEncoderConfig) -> None:
         width = config.clip_width
-        super().__init__(width, config.clip_tokens, config)
-        self.cells = nn.Linear(config.image_channels, width)
-        self.place = nn.Linear(_NUM_PLACES, width, bias=False)
-        self.blocks = nn.ModuleList(_Block(width) for _ in range(_CLIP_DEPTH))
+        super().__init__(width, config.clip_tokens, _CLIP_DEPTH, config)
         self.looks = nn.Linear(width, 2)
         self.frame = nn.Linear(2 * width, width)
         self.time = nn.Linear(1, width, bias=False)
@@ -110,12 +122,7 @@ class ClipReader(_Reader):
     def read(self, latents: Float[Tensor, "n c f h w"]) -> Float[Tensor, "n k d"]:
         """Read clips of one size, each by itself."""
         count = latents.shape[0]
-        cells = self.cells(rearrange(latents, "n c f h w -> (n f) h w c"))
-        cells = cells + self.place(_places(*latents.shape[3:]).to(cells))
-        grid = rearrange(cells, "n h w c -> n c h w")
-        for block in self.blocks:
-            grid = block(grid)
-        flat = rearrange(grid, "n c h w -> n (h w) c")
+        flat = self.look(rearrange(latents, "n c f h w -> (n f) c h w"))
         means = self.looks(flat).softmax(1).mT @ flat
         frames = self.frame(rearrange(means, "(n f) two e -> n f (two e)", n=count))
         frames = frames + self.time(_middles(frames.shape[1]).to(frames))
