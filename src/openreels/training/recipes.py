@@ -36,18 +36,12 @@ from openreels.training.config import (
 from openreels.training.distill_config import DistillConfig
 from openreels.training.heard import HEARD, HEARD_LESSONS, heard_of
 from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
+from openreels.training.references import REFERENCE_DATA, references_of
 from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
 from openreels.training.schedule import (
     DATA,
-    LOOK_PICTURES,
-    LOOKS,
-    PLAIN_EDITED_PICTURES,
-    PLAIN_EDITS,
-    PLAIN_IMAGES,
-    PLAIN_PICTURES,
     STAGES,
-    references_of,
 )
 
 Part: TypeAlias = PrecomputeConfig | RefinerPairsConfig | TrainConfig | Companion
@@ -376,10 +370,7 @@ RECIPES: dict[str, Recipe] = {
     "stage_sound": stage_sound,
     "stage_data_keyframes": lambda: KEYFRAME_DATA,
     "stage_keyframes": _one(stage_keyframes),
-    "stage_data_references": lambda: (
-        *(PLAIN_EDITED_PICTURES, LOOK_PICTURES, PLAIN_PICTURES),
-        *(PLAIN_EDITS, PLAIN_IMAGES, LOOKS),
-    ),
+    "stage_data_references": lambda: REFERENCE_DATA,
     "stage_data_heard": lambda: (HEARD, HEARD_LESSONS),
     "stage_heard": lambda: (heard_of(_run_of(stage_mixed()), SHORT),),
     "stage_references": lambda: (references_of(_run_of(stage_mixed())),),

@@ -9,8 +9,6 @@ references; beside it the audio branch alone; then both together; then chosen cl
 from dataclasses import replace
 
 from openreels.models.mmdit import presets
-from openreels.nn.low_rank import LowRankConfig
-from openreels.pipelines.low_rank import NAMES
 from openreels.stage.reference_tasks import TASKS as LESSON_TASKS
 from openreels.stage.world import WorldSettings
 from openreels.training.config import (
@@ -74,12 +72,6 @@ VIDEO_LESSONS = tuple(
 SOUND_LESSONS = (("subjects and voices", 2.0), ("music", 1.0), ("ambience", 1.0))
 
 
-PLAIN_EDIT_KINDS = (
-    *("colour", "material", "shape", "size", "add", "remove"),
-    *("place", "time of day", "camera"),
-)
-
-
 def lessons_of(
     folder: str,
     tasks: tuple[tuple[str, float], ...],
@@ -92,72 +84,10 @@ def lessons_of(
     return replace(bucket, lessons=tasks, world=world)
 
 
-def _pictures(lessons: PrecomputeConfig, folder: str, count: int) -> PrecomputeConfig:
-    """Lessons of single frames, of other scenes and without what only a clip shows."""
-    return replace(
-        lessons,
-        folder=f"data/lessons-{folder}",
-        clip=PICTURES.clip,
-        lessons=tuple(pair for pair in lessons.lessons if pair[0] != "edit camera"),
-        start=10**6,
-        count=count,
-        shard_size=1024,
-        batch_size=64,
-    )
-
-
 EDITS = lessons_of("edits", EDIT_LESSONS, 4096)
 IMAGE_REFERENCES = lessons_of("images", IMAGE_LESSONS, 4096)
 VIDEO_REFERENCES = lessons_of("videos", VIDEO_LESSONS, 4096)
 SOUND_REFERENCES = lessons_of("sounds", SOUND_LESSONS, 4096)
-PLAIN_EDITS = lessons_of(
-    "plain-edits",
-    tuple((f"edit {what}", 1.0) for what in PLAIN_EDIT_KINDS),
-    3072,
-    world=WorldSettings(),
-)
-PLAIN_IMAGE_LESSONS = (
-    ("subjects", 3.0),
-    ("place", 1.0),
-    ("inpaint subject by reference", 1.0),
-    ("inpaint background by reference", 1.0),
-)
-PLAIN_IMAGES = lessons_of("plain-images", PLAIN_IMAGE_LESSONS, 3072, world=WorldSettings())
-"""What the shipped base can learn first: of the world that it knows, without weather, styles, faces
-and overlays."""
-PLAIN_EDITED_PICTURES = _pictures(PLAIN_EDITS, "plain-edited-pictures", 16_384)
-PLAIN_PICTURES = _pictures(PLAIN_IMAGES, "plain-pictures", 6144)
-"""The same of single frames, which cost a ninth: what an instruction asks for is learnt there."""
-LOOK_LESSONS = (
-    ("edit style", 2.0),
-    ("edit weather", 2.0),
-    ("edit overlay", 1.0),
-    ("style", 1.0),
-    ("style by reference", 1.0),
-    ("replace by reference", 1.0),
-    ("add by reference", 1.0),
-)
-LOOKS = lessons_of(
-    "looks",
-    (*LOOK_LESSONS, ("edit camera", 1.0), ("motion by reference", 1.0), ("images and motion", 1.0)),
-    1024,
-    world=WorldSettings(),
-)
-"""What lies beside that world: plain scenes that are given a style or a weather."""
-LOOK_PICTURES = _pictures(
-    replace(
-        LOOKS,
-        lessons=(
-            *LOOK_LESSONS,
-            ("edit expression", 1.0),
-            ("background by reference", 1.0),
-            ("edit colour", 1.0),
-            ("edit shape", 0.5),
-        ),
-    ),
-    "look-pictures",
-    6144,
-)
 DATA = (
     PICTURES, *CLIPS, *SHAPES, *LONG, CHOSEN,
     EDITS, IMAGE_REFERENCES, VIDEO_REFERENCES, SOUND_REFERENCES,
@@ -329,55 +259,6 @@ def sft_2() -> TrainConfig:
         data=(*_data((CHOSEN, 0.8)), *references),
         optim=replace(before.optim, lr=2e-4),
         steps=2000,
-    )
-
-
-ENDS = tuple(
-    f"video.{layer}.{part}"
-    for layer in ("token_in", "near.first", "head.out")
-    for part in ("weight", "bias")
-)
-"""Where latents enter and leave the network: too small for low-rank changes, or not linear."""
-
-
-def references_of(mixed: TrainConfig) -> TrainConfig:
-    """References and edits by instruction as low-rank changes of the shipped base. Ours.
-
-    The base stays as it is, so all of the time goes to what it cannot do yet. Only the video branch
-    changes: sound is read off the picture. The prompt encoder reads words alone here, so references
-    are known by their latents and by the names on their tokens. Most instructions are learnt from
-    single frames.
-
-    Args:
-        mixed: The run that the base had.
-
-    Returns:
-        A run from the shipped base: edits and pictures of the world that it knows, and of looks
-        that it does not.
-    """
-    buckets = (
-        (PLAIN_EDITED_PICTURES, 0.24, 44),
-        (LOOK_PICTURES, 0.30, 44),
-        (PLAIN_PICTURES, 0.20, 40),
-        (PLAIN_EDITS, 0.09, 12),
-        (PLAIN_IMAGES, 0.08, 12),
-        (LOOKS, 0.09, 12),
-    )
-    return replace(
-        mixed,
-        name="stage_references",
-        model=replace(mixed.model, num_tags=NUM_TAGS),
-        init="shipped",
-        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=(NAMES, *ENDS)),
-        data=tuple(
-            ShardData(folder=bucket.folder, weight=weight, batch_size=size)
-            for bucket, weight, size in buckets
-        ),
-        tasks=replace(mixed.tasks, text_dropout=0.12, reference_dropout=0.02, silent_lessons=0.8),
-        optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
-        sigma=replace(mixed.sigma, lag_share=0.75, max_lag=48.0),
-        contact_weight=5.0,
-        change_weight=5.0,
     )
 
 

@@ -1,0 +1,159 @@
+"""References and edits by instruction: latents and run by which the shipped base learns them. Ours.
+
+Not given by the paper, whose references come with the whole world (``training.schedule``).
+"""
+
+from dataclasses import replace
+
+from openreels.nn.low_rank import LowRankConfig
+from openreels.pipelines.low_rank import NAMES
+from openreels.stage.world import WorldSettings
+from openreels.training.config import PrecomputeConfig, ShardData, TrainConfig
+from openreels.training.schedule import NUM_TAGS, PICTURES, lessons_of
+
+PLAIN_EDIT_KINDS = (
+    *("colour", "material", "shape", "size", "add", "remove"),
+    *("place", "time of day", "camera"),
+)
+
+
+def _pictures(lessons: PrecomputeConfig, folder: str, count: int) -> PrecomputeConfig:
+    """Lessons of single frames, of other scenes and without what only a clip shows."""
+    return replace(
+        lessons,
+        folder=f"data/lessons-{folder}",
+        clip=PICTURES.clip,
+        lessons=tuple(pair for pair in lessons.lessons if pair[0] != "edit camera"),
+        start=10**6,
+        count=count,
+        shard_size=1024,
+        batch_size=64,
+    )
+
+
+PLAIN_EDITS = lessons_of(
+    "plain-edits",
+    tuple((f"edit {what}", 1.0) for what in PLAIN_EDIT_KINDS),
+    3072,
+    world=WorldSettings(),
+)
+PLAIN_IMAGE_LESSONS = (
+    ("subjects", 3.0),
+    ("place", 1.0),
+    ("inpaint subject by reference", 1.0),
+    ("inpaint background by reference", 1.0),
+)
+PLAIN_IMAGES = lessons_of("plain-images", PLAIN_IMAGE_LESSONS, 3072, world=WorldSettings())
+"""What the shipped base can learn first: of the world that it knows, without weather, styles, faces
+and overlays."""
+PLAIN_EDITED_PICTURES = _pictures(PLAIN_EDITS, "plain-edited-pictures", 16_384)
+PLAIN_PICTURES = _pictures(PLAIN_IMAGES, "plain-pictures", 6144)
+"""The same of single frames, which cost a ninth: what an instruction asks for is learnt there."""
+LOOK_LESSONS = (
+    ("edit style", 2.0),
+    ("edit weather", 2.0),
+    ("edit overlay", 1.0),
+    ("style", 1.0),
+    ("style by reference", 1.0),
+    ("replace by reference", 1.0),
+    ("add by reference", 1.0),
+)
+LOOKS = lessons_of(
+    "looks",
+    (*LOOK_LESSONS, ("edit camera", 1.0), ("motion by reference", 1.0), ("images and motion", 1.0)),
+    1024,
+    world=WorldSettings(),
+)
+"""What lies beside that world: plain scenes that are given a style or a weather."""
+LOOK_PICTURES = _pictures(
+    replace(
+        LOOKS,
+        lessons=(
+            *LOOK_LESSONS,
+            ("edit expression", 1.0),
+            ("background by reference", 1.0),
+            ("edit colour", 1.0),
+            ("edit shape", 0.5),
+        ),
+    ),
+    "look-pictures",
+    6144,
+)
+CHANGES = replace(
+    _pictures(
+        lessons_of(
+            "",
+            (
+                ("edit style", 3.0),
+                ("edit weather", 3.0),
+                ("style by reference", 2.0),
+                ("edit colour", 1.0),
+                ("edit material", 1.0),
+                ("style", 0.5),
+            ),
+            16_384,
+            world=WorldSettings(),
+        ),
+        "change-pictures",
+        16_384,
+    ),
+    start=5 * 10**6,
+)
+"""What is learnt slowest: every look needs thousands of pictures of its own."""
+MOTIONS = replace(
+    lessons_of(
+        "motions",
+        (("images and motion", 2.0), ("motion by reference", 1.0)),
+        768,
+        world=WorldSettings(),
+    ),
+    start=3 * 10**6,
+)
+"""Movements that a clip shows, which the prompt encoder reads too."""
+REFERENCE_DATA = (
+    *(PLAIN_EDITED_PICTURES, LOOK_PICTURES, CHANGES, PLAIN_PICTURES),
+    *(PLAIN_EDITS, PLAIN_IMAGES, LOOKS, MOTIONS),
+)
+"""Every bucket of the run."""
+
+ENDS = tuple(
+    f"video.{layer}.{part}"
+    for layer in ("token_in", "near.first", "head.out")
+    for part in ("weight", "bias")
+)
+"""Where latents enter and leave the network: too small for low-rank changes, or not linear."""
+
+
+def references_of(mixed: TrainConfig) -> TrainConfig:
+    """References and edits by instruction as low-rank changes of the shipped base. Ours.
+
+    The base stays as it is, so all of the time goes to what it cannot do yet. Only the video branch
+    changes: sound is read off the picture. References are known by their latents, by the names on
+    their tokens and by what the prompt encoder reads of them. Most instructions are learnt from
+    single frames.
+
+    Args:
+        mixed: The run that the base had.
+
+    Returns:
+        A run from the shipped base: edits and pictures of the world that it knows, and of looks
+        that it does not.
+    """
+    shares = (0.18, 0.10, 0.40, 0.12, 0.05, 0.06, 0.05, 0.04)
+    sizes = (44, 44, 44, 40, 12, 12, 12, 10)
+    return replace(
+        mixed,
+        name="stage_references",
+        model=replace(mixed.model, num_tags=NUM_TAGS),
+        init="shipped",
+        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=(NAMES, *ENDS)),
+        data=tuple(
+            ShardData(folder=bucket.folder, weight=weight, batch_size=size)
+            for bucket, weight, size in zip(REFERENCE_DATA, shares, sizes, strict=True)
+        ),
+        tasks=replace(mixed.tasks, text_dropout=0.12, reference_dropout=0.02, silent_lessons=0.8),
+        optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
+        sigma=replace(mixed.sigma, lag_share=0.75, max_lag=48.0),
+        contact_weight=5.0,
+        change_weight=5.0,
+    )

@@ -1,0 +1,41 @@
+from dataclasses import replace
+
+from openreels.training.config import ShardData
+from openreels.training.lessons import draw_examples
+from openreels.training.recipes import RECIPES
+from openreels.training.references import CHANGES, MOTIONS, REFERENCE_DATA, references_of
+from openreels.training.schedule import DATA
+
+
+def test_the_run_is_that_of_the_base_with_low_rank_changes_of_its_picture():
+    (mixed,), (taught,) = RECIPES["stage_mixed"](), RECIPES["stage_references"]()
+    assert taught == references_of(mixed)
+    assert taught.init == "shipped"
+    assert replace(taught.model, num_tags=0) == replace(mixed.model, num_tags=0)
+    assert taught.lora is not None
+    assert taught.lora.layers == ("video.",)
+
+
+def test_shares_are_whole_and_every_bucket_has_its_own_scenes():
+    (taught,) = RECIPES["stage_references"]()
+    data = [one for one in taught.data if isinstance(one, ShardData)]
+    assert [one.folder for one in data] == [bucket.folder for bucket in REFERENCE_DATA]
+    assert abs(sum(one.weight for one in data) - 1) < 1e-9
+    assert len({bucket.folder for bucket in (*DATA, *REFERENCE_DATA)}) == len((
+        *DATA,
+        *REFERENCE_DATA,
+    ))
+
+
+def _drawn(bucket, count):
+    indices = range(bucket.start, bucket.start + count)
+    return draw_examples(2, indices, bucket.lessons, bucket.clip.shape, bucket.world)
+
+
+def test_changes_are_of_single_frames_and_motions_of_clips_that_move():
+    assert CHANGES.clip.shape.num_frames == 1
+    for task, captions in _drawn(CHANGES, 8):
+        assert captions
+        assert task.source is not None or task.references
+    for task, _ in _drawn(MOTIONS, 6):
+        assert any(one.kind == "clip" for one in task.references)
