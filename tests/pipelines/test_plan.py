@@ -24,7 +24,7 @@ from openreels.pipelines.machines import MACHINES
 from openreels.pipelines.plan import base_shape, find_model, grid_of, num_evaluations, plan
 from openreels.pipelines.plan_records import PlannedModel, PlanOptions
 from openreels.pipelines.settings import MODES
-from openreels.weights.checkpoint import save_network
+from openreels.weights.checkpoint import save_network, shipped_path
 
 REQUEST = GenerationRequest(
     prompt="a", resolution="1080p", duration_s=15, aspect_ratio="16:9", steps=50, guidance_scale=2
@@ -204,6 +204,11 @@ def test_the_base_is_a_quarter_of_the_picture_at_half_the_rate():
     assert grid_of(refined, 2) == (41, 45, 80)
     with pytest.raises(ValueError, match="multiples of patch 4"):
         grid_of(refined, 4)
+
+
+def test_the_preset_of_the_shipped_weights_reads_as_many_words_as_they_do():
+    folder = shipped_path("mmdit").parent
+    assert find_model("stage").text_tokens == find_model(str(folder)).text_tokens
 
 
 def test_a_folder_is_read_by_its_headers(components, tmp_path):

@@ -113,7 +113,7 @@ def find_model(name: str) -> PlannedModel:
         CheckpointError: If there is no such preset or folder, or a file does not fit.
     """
     if name in PRESETS:
-        small = {"tiny": prompt_presets.tiny, "stage": prompt_presets.stage}
+        small = {"tiny": prompt_presets.tiny, "stage": prompt_presets.stage_media}
         tokens = small[name]().max_tokens if name in small else LARGE_TEXT_TOKENS
         finer = refiner() if name == "stage" else None
         known = PlannedModel(name=name, config=PRESETS[name](), text_tokens=tokens, refiner=finer)
