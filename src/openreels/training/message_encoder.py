@@ -8,6 +8,7 @@ knows what references say. Ours: the paper has a multimodal language model.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -124,10 +125,18 @@ class MessageTrainer(EncoderTrainer):
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.05
         )
-        self.video = load_frozen("video_vae", recipe.codecs.video_vae, kind=VideoVAE)
-        self.audio = load_frozen("audio_vae", recipe.codecs.audio_vae, kind=AudioVAE)
         self.vectors = {kind: vectors_of(self.encoder, VOCABULARY[kind]) for kind in recipe.kinds}
         self._known: dict[tuple[ReaderKind, int], tuple[Tensor, tuple[int, ...]]] = {}
+
+    @cached_property
+    def video(self) -> VideoVAE:
+        """What pictures and clips are encoded with."""
+        return load_frozen("video_vae", self.messages.codecs.video_vae, kind=VideoVAE)
+
+    @cached_property
+    def audio(self) -> AudioVAE:
+        """What sounds are encoded with."""
+        return load_frozen("audio_vae", self.messages.codecs.audio_vae, kind=AudioVAE)
 
     def reader_of(self, kind: ReaderKind) -> PictureReader | ClipReader | SoundReader:
         """What reads references of a kind."""
