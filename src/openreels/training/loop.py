@@ -27,6 +27,7 @@ from openreels.training.distill import load_distiller
 from openreels.training.ema import WeightAverage
 from openreels.training.encoders import load_encoders
 from openreels.training.export import export_file, export_weights
+from openreels.training.heap import trim_heap
 from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
 from openreels.training.networks import fingerprints, load_frozen, take_names, weights_path
@@ -276,8 +277,7 @@ class _Run:
         began = saved = logged = time.monotonic()
         logged_step = state.step
         spent_before = state.seconds
-        annealing = False
-        finished = True
+        annealing, finished = False, True
         while state.step < config.steps:
             elapsed = time.monotonic() - began
             if limits.time_limit_s is not None and elapsed >= limits.time_limit_s:
@@ -301,6 +301,7 @@ class _Run:
                 self.meter.add("seconds/step", (now - logged) / (state.step - logged_step))
                 logged, logged_step = now, state.step
                 self.write_log(log, rate, report)
+                trim_heap()
             if now - saved > config.save_every_s:
                 self.save()
                 saved = time.monotonic()
