@@ -34,6 +34,17 @@ def test_wishes_are_kept():
     assert cached == replace(sampling, cache=StepCache(threshold=0.2))
 
 
+def test_an_edit_by_instruction_has_a_scale_of_its_own():
+    edit = GenerationRequest(prompt="@video_1", edit="a.mp4")
+    own = Joint(settings.EDIT_GUIDANCE, settings.AUDIO_GUIDANCE)
+    assert settings.sampling_of(edit) == replace(settings.MODES["std"], guidance=own)
+    region = replace(edit, edit_region="b.png")
+    assert settings.sampling_of(region) == settings.MODES["std"]
+    assert settings.sampling_of(replace(edit, guidance_scale=4.0)) == settings.MODES["std"]
+    base = replace(settings.MODES["pro"], num_steps=3)
+    assert settings.sampling_of(edit, base) == base
+
+
 def test_settings_in_the_place_of_the_mode_s_are_taken():
     base = replace(settings.MODES["pro"], num_steps=3, shift=2.0)
     request = GenerationRequest(prompt="a", mode="fast")

@@ -44,6 +44,11 @@ SYNC = 4.0
 """A strong pull of the prompt makes sounds that nothing is seen of; the picture's does not. Ours:
 of the scales tried on 24 to 32 held-out prompts these gave most sounds with a contact."""
 
+EDIT_GUIDANCE = 2.5
+"""Guidance of the picture where an instruction edits a clip: what stays suffers from a stronger
+pull. Ours: on 8 held-out scenes a kind, 4 did not more of what was asked for and kept 0.4 dB less
+of what an edit of colour leaves alone."""
+
 _STD = Sampling(
     num_steps=24,
     stepper="adams",
@@ -63,6 +68,8 @@ MODES: dict[str, Sampling] = {
 def sampling_of(request: GenerationRequest, base: Sampling | None = None) -> Sampling:
     """The settings of a request: those of its mode, where it does not say otherwise.
 
+    An edit by instruction has a scale of its own (``EDIT_GUIDANCE``).
+
     Args:
         request: A valid request.
         base: Settings in the place of those of its mode, e.g. of distilled weights.
@@ -70,7 +77,10 @@ def sampling_of(request: GenerationRequest, base: Sampling | None = None) -> Sam
     Returns:
         Settings without a gap.
     """
-    base = base or MODES[request.mode]
+    if base is None:
+        base = MODES[request.mode]
+        if request.edit and not request.edit_region:
+            base = replace(base, guidance=replace(base.guidance, video=EDIT_GUIDANCE))
     video, audio = request.guidance_scale, request.audio_guidance_scale
     sync = request.sync_guidance_scale
     return replace(
