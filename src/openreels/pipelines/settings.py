@@ -46,8 +46,8 @@ of the scales tried on 24 to 32 held-out prompts these gave most sounds with a c
 
 EDIT_GUIDANCE = 2.5
 """Guidance of the picture where an instruction edits a clip: what stays suffers from a stronger
-pull. Ours: on 8 held-out scenes a kind, 4 did not more of what was asked for and kept 0.4 dB less
-of what an edit of colour leaves alone."""
+pull. Ours: on 8 held-out scenes a kind, a scale of 4 brought no more of what was asked for and kept
+0.4 dB less of what an edit of colour leaves alone, 1.1 dB less of a removal."""
 
 _STD = Sampling(
     num_steps=24,
