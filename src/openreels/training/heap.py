@@ -1,7 +1,6 @@
 """Memory that a long run has freed goes back to the system."""
 
 import ctypes
-import ctypes.util
 import sys
 
 
@@ -15,6 +14,7 @@ def trim_heap() -> bool:
     Returns:
         Whether the C library can do it and memory was given back.
     """
-    name = ctypes.util.find_library("c") if sys.platform == "linux" else None
-    trim = None if name is None else getattr(ctypes.CDLL(name), "malloc_trim", None)
+    if sys.platform != "linux":
+        return False
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     return trim is not None and bool(trim(0))

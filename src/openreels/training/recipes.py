@@ -39,10 +39,7 @@ from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
 from openreels.training.references import REFERENCE_DATA, references_of
 from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
-from openreels.training.schedule import (
-    DATA,
-    STAGES,
-)
+from openreels.training.schedule import DATA, STAGES
 
 Part: TypeAlias = PrecomputeConfig | RefinerPairsConfig | TrainConfig | Companion
 Recipe: TypeAlias = Callable[[], tuple[Part, ...]]

@@ -80,24 +80,18 @@ LOOK_PICTURES = _pictures(
     6144,
 )
 CHANGES = replace(
-    _pictures(
-        lessons_of(
-            "",
-            (
-                ("edit style", 3.0),
-                ("edit weather", 3.0),
-                ("style by reference", 2.0),
-                ("edit colour", 1.0),
-                ("edit material", 1.0),
-                ("style", 0.5),
-            ),
-            16_384,
-            world=WorldSettings(),
-        ),
-        "change-pictures",
-        16_384,
+    LOOK_PICTURES,
+    folder="data/lessons-change-pictures",
+    lessons=(
+        ("edit style", 3.0),
+        ("edit weather", 3.0),
+        ("style by reference", 2.0),
+        ("edit colour", 1.0),
+        ("edit material", 1.0),
+        ("style", 0.5),
     ),
     start=5 * 10**6,
+    count=16_384,
 )
 """What is learnt slowest: every look needs thousands of pictures of its own."""
 MOTIONS = replace(
@@ -110,10 +104,18 @@ MOTIONS = replace(
     start=3 * 10**6,
 )
 """Movements that a clip shows, which the prompt encoder reads too."""
-REFERENCE_DATA = (
-    *(PLAIN_EDITED_PICTURES, LOOK_PICTURES, CHANGES, PLAIN_PICTURES),
-    *(PLAIN_EDITS, PLAIN_IMAGES, LOOKS, MOTIONS),
+_BUCKETS = (
+    (PLAIN_EDITED_PICTURES, 0.18, 44),
+    (LOOK_PICTURES, 0.10, 44),
+    (CHANGES, 0.40, 44),
+    (PLAIN_PICTURES, 0.12, 40),
+    (PLAIN_EDITS, 0.05, 12),
+    (PLAIN_IMAGES, 0.06, 12),
+    (LOOKS, 0.05, 12),
+    (MOTIONS, 0.04, 10),
 )
+"""Each with its share of the batches and its samples a batch."""
+REFERENCE_DATA = tuple(bucket for bucket, _, _ in _BUCKETS)
 """Every bucket of the run."""
 
 ENDS = tuple(
@@ -139,8 +141,6 @@ def references_of(mixed: TrainConfig) -> TrainConfig:
         A run from the shipped base: edits and pictures of the world that it knows, and of looks
         that it does not.
     """
-    shares = (0.18, 0.10, 0.40, 0.12, 0.05, 0.06, 0.05, 0.04)
-    sizes = (44, 44, 44, 40, 12, 12, 12, 10)
     return replace(
         mixed,
         name="stage_references",
@@ -149,7 +149,7 @@ def references_of(mixed: TrainConfig) -> TrainConfig:
         lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=(NAMES, *ENDS)),
         data=tuple(
             ShardData(folder=bucket.folder, weight=weight, batch_size=size)
-            for bucket, weight, size in zip(REFERENCE_DATA, shares, sizes, strict=True)
+            for bucket, weight, size in _BUCKETS
         ),
         tasks=replace(mixed.tasks, text_dropout=0.12, reference_dropout=0.02, silent_lessons=0.8),
         optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
