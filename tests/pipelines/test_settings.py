@@ -40,6 +40,8 @@ def test_an_edit_by_instruction_has_a_scale_of_its_own():
     assert settings.sampling_of(edit) == replace(settings.MODES["std"], guidance=own)
     region = replace(edit, edit_region="b.png")
     assert settings.sampling_of(region) == settings.MODES["std"]
+    wider = replace(edit, aspect_ratio="16:9")
+    assert settings.sampling_of(wider) == settings.MODES["std"]
     assert settings.sampling_of(replace(edit, guidance_scale=4.0)) == settings.MODES["std"]
     base = replace(settings.MODES["pro"], num_steps=3)
     assert settings.sampling_of(edit, base) == base

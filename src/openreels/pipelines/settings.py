@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
+from openreels.conditioning.tasks import task_of
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
 from openreels.diffusion.cache import StepCache
@@ -79,7 +80,7 @@ def sampling_of(request: GenerationRequest, base: Sampling | None = None) -> Sam
     """
     if base is None:
         base = MODES[request.mode]
-        if request.edit and not request.edit_region:
+        if task_of(request).name == "edit":
             base = replace(base, guidance=replace(base.guidance, video=EDIT_GUIDANCE))
     video, audio = request.guidance_scale, request.audio_guidance_scale
     sync = request.sync_guidance_scale
