@@ -23,6 +23,7 @@ from openreels.training.lesson_batch import (
     packs,
     teach,
 )
+from openreels.training.lessons import Lesson, LessonReference
 from openreels.training.loop import Limits, build_state, train
 from openreels.training.networks import load_frozen
 from openreels.training.precompute import precompute
@@ -118,6 +119,20 @@ def test_what_an_edit_changes_is_what_differs_from_its_source(data, lessons):
             continue
         distance = (clean[row] - lessons[row].source).abs().mean(0)
         assert torch.equal(changed[row].bool(), distance > CHANGED)
+
+
+def test_what_a_borrowed_motion_moves_is_what_differs_from_its_rest():
+    clean = torch.randn(1, 16, 1, 8, 8).repeat(2, 1, 5, 1, 1)
+    clean[:, :, 1, 2, 3] += 1.0
+    clean[:, :, 4, 6, 5] -= 1.0
+    clean[:, :, 2, 0, 0] += CHANGED / 2
+    clip = LessonReference(kind="clip", role="motion", handle="@moves", latents=clean[0])
+    view = replace(clip, kind="image", role="subject", latents=clean[0])
+    captions = ("It moves as @moves.",)
+    lessons = [Lesson(name="x", captions=captions, references=(one,)) for one in (clip, view)]
+    moving = changed_of(lessons, clean)
+    assert moving[0].nonzero().tolist() == [[1, 2, 3], [4, 6, 5]]
+    assert not moving[1].any()
 
 
 def test_changes_weigh_as_they_are_asked_to(data, run_config, lessons):

@@ -274,7 +274,7 @@ class BatchMaker:
         )
 
     def _counted(self, latents: LatentBatch) -> Float[Tensor, "b n p"] | None:
-        """How much errors count where lessons change their source; None is everywhere the same."""
+        """How much errors count where lessons change or move; None is everywhere the same."""
         weight = self.config.change_weight
         if not latents.lessons or weight == 1:
             return None

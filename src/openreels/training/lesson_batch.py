@@ -164,18 +164,22 @@ def given_of(
 
 
 def changed_of(lessons: Sequence[Lesson], clean: VideoLatents) -> Float[Tensor, "b f h w"]:
-    """Where edits by instruction change their source.
+    """Where edits by instruction change their source, and where a clip moves as its reference does.
 
     Args:
         lessons: One a sample.
         clean: Latents of the results.
 
     Returns:
-        1 where a latent cell is another one than the source's, by more than ``CHANGED`` in the
+        1 where a latent cell is another one than the source's, or than its own median over time
+        where a clip without a source has the motion of another, by more than ``CHANGED`` in the
         mean over its channels; else 0, as everywhere for other lessons.
     """
     changed = torch.zeros_like(clean[:, 0])
     for row, lesson in enumerate(lessons):
-        if lesson.source is not None and lesson.known is None:
-            changed[row] = ((clean[row] - lesson.source).abs().mean(0) > CHANGED).to(clean)
+        rest = lesson.source if lesson.known is None else None
+        if lesson.source is None and any(one.role == "motion" for one in lesson.references):
+            rest = clean[row].median(1, keepdim=True).values
+        if rest is not None:
+            changed[row] = ((clean[row] - rest).abs().mean(0) > CHANGED).to(clean)
     return changed
