@@ -1,9 +1,18 @@
 from dataclasses import replace
 
+import pytest
+
 from openreels.training.config import ShardData
 from openreels.training.lessons import draw_examples
 from openreels.training.recipes import RECIPES
-from openreels.training.references import CHANGES, MOTIONS, REFERENCE_DATA, references_of
+from openreels.training.references import (
+    CHANGES,
+    MOTIONS,
+    REFERENCE_DATA,
+    SUBJECTS,
+    THINGS,
+    references_of,
+)
 from openreels.training.schedule import DATA
 
 
@@ -30,10 +39,14 @@ def _drawn(bucket, count):
     return draw_examples(2, indices, bucket.lessons, bucket.clip.shape, bucket.world)
 
 
-def test_changes_are_of_single_frames_and_motions_of_clips_that_move():
-    assert CHANGES.clip.shape.num_frames == 1
-    for task, captions in _drawn(CHANGES, 8):
+@pytest.mark.parametrize("bucket", [CHANGES, THINGS, SUBJECTS])
+def test_what_is_learnt_slowest_is_shown_in_single_frames(bucket):
+    assert bucket.clip.shape.num_frames == 1
+    for task, captions in _drawn(bucket, 8):
         assert captions
         assert task.source is not None or task.references
+
+
+def test_motions_are_shown_by_clips_that_move():
     for task, _ in _drawn(MOTIONS, 6):
         assert any(one.kind == "clip" for one in task.references)

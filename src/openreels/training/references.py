@@ -94,25 +94,56 @@ CHANGES = replace(
     count=16_384,
 )
 """What is learnt slowest: every look needs thousands of pictures of its own."""
+THINGS = replace(
+    CHANGES,
+    folder="data/lessons-thing-pictures",
+    lessons=(
+        ("edit remove", 3.0),
+        ("edit add", 3.0),
+        ("edit size", 1.5),
+        ("edit shape", 1.0),
+        ("edit overlay", 1.0),
+        ("replace by reference", 2.0),
+        ("add by reference", 1.0),
+        ("inpaint subject by reference", 2.0),
+    ),
+    start=11 * 10**6,
+)
+"""The same of what comes, goes, or becomes another thing."""
+SUBJECTS = replace(
+    CHANGES,
+    folder="data/lessons-subject-pictures",
+    lessons=(
+        ("subjects", 5.0),
+        ("edit remove", 2.0),
+        ("edit add", 1.0),
+        ("inpaint subject by reference", 1.0),
+    ),
+    start=20 * 10**6,
+    count=8192,
+)
+"""The same of things that pictures show from several sides."""
 MOTIONS = replace(
     lessons_of(
         "motions",
         (("images and motion", 2.0), ("motion by reference", 1.0)),
-        768,
+        3840,
         world=WorldSettings(),
     ),
-    start=3 * 10**6,
+    start=25 * 10**6,
 )
 """Movements that a clip shows, which the prompt encoder reads too."""
 _BUCKETS = (
-    (PLAIN_EDITED_PICTURES, 0.18, 44),
-    (LOOK_PICTURES, 0.10, 44),
-    (CHANGES, 0.40, 44),
-    (PLAIN_PICTURES, 0.12, 40),
+    (PLAIN_EDITED_PICTURES, 0.10, 44),
+    (LOOK_PICTURES, 0.04, 44),
+    (CHANGES, 0.18, 44),
+    (THINGS, 0.24, 44),
+    (SUBJECTS, 0.17, 40),
+    (PLAIN_PICTURES, 0.04, 40),
     (PLAIN_EDITS, 0.05, 12),
-    (PLAIN_IMAGES, 0.06, 12),
-    (LOOKS, 0.05, 12),
-    (MOTIONS, 0.04, 10),
+    (PLAIN_IMAGES, 0.04, 12),
+    (LOOKS, 0.02, 12),
+    (MOTIONS, 0.12, 10),
 )
 """Each with its share of the batches and its samples a batch."""
 REFERENCE_DATA = tuple(bucket for bucket, _, _ in _BUCKETS)
