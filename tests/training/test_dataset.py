@@ -33,6 +33,22 @@ def test_a_bucket_grows_by_whole_shards_without_gaps(data_root, tmp_path):
     assert len(data) == 7
 
 
+def test_tasks_are_those_of_the_lessons_seen_so_far(lessons_root, data_root, tmp_path):
+    assert ShardDataset(data_root / "bucket").tasks() == frozenset()
+    folder = tmp_path / "lessons"
+    shutil.copytree(lessons_root, folder)
+    shard_path(folder, 1).rename(tmp_path / "later")
+    data = ShardDataset(folder)
+
+    def shown():
+        return {lesson.task for lesson in data.read(range(len(data))).lessons}
+
+    assert data.tasks() == data.tasks() == shown()
+    (tmp_path / "later").rename(shard_path(folder, 1))
+    data.refresh()
+    assert data.tasks() == shown()
+
+
 def test_folders_without_shards_or_with_lost_records_are_refused(data_root, tmp_path):
     with pytest.raises(ValueError, match="must hold precomputed latents"):
         ShardDataset(tmp_path)

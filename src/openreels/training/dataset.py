@@ -93,6 +93,8 @@ class ShardDataset:
         self._lessons: list[dict[str, Tensor]] = []
         self._keyframes: list[Tensor] = []
         self._places: list[tuple[int, int]] = []
+        self._tasks: set[str] = set()
+        self._told = 0
         self.refresh()
 
     def __len__(self) -> int:
@@ -106,12 +108,12 @@ class ShardDataset:
 
     def tasks(self) -> frozenset[str]:
         """Tasks that its lessons are of, rows of ``conditioning.tasks``; none without lessons."""
-        found = {
-            task_from(line, tensors, row)
-            for tensors, (_, lines) in zip(self._lessons, self._shards, strict=True)
-            for row, line in enumerate(lines if self.has_lessons else ())
-        }
-        return frozenset(task for task in found if task is not None)
+        for shard in range(self._told, len(self._shards) if self.has_lessons else 0):
+            tensors, lines = self._lessons[shard], self._shards[shard][1]
+            found = {task_from(line, tensors, row) for row, line in enumerate(lines)}
+            self._tasks |= {task for task in found if task is not None}
+        self._told = len(self._shards)
+        return frozenset(self._tasks)
 
     def refresh(self) -> None:
         """Add the shards that follow without a gap."""
