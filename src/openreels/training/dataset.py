@@ -93,8 +93,7 @@ class ShardDataset:
         self._lessons: list[dict[str, Tensor]] = []
         self._keyframes: list[Tensor] = []
         self._places: list[tuple[int, int]] = []
-        self._tasks: set[str] = set()
-        self._told = 0
+        self._tasks: list[set[str | None]] = []
         self.refresh()
 
     def __len__(self) -> int:
@@ -108,12 +107,10 @@ class ShardDataset:
 
     def tasks(self) -> frozenset[str]:
         """Tasks that its lessons are of, rows of ``conditioning.tasks``; none without lessons."""
-        for shard in range(self._told, len(self._shards) if self.has_lessons else 0):
+        for shard in range(len(self._tasks), len(self._shards) if self.has_lessons else 0):
             tensors, lines = self._lessons[shard], self._shards[shard][1]
-            found = {task_from(line, tensors, row) for row, line in enumerate(lines)}
-            self._tasks |= {task for task in found if task is not None}
-        self._told = len(self._shards)
-        return frozenset(self._tasks)
+            self._tasks.append({task_from(line, tensors, row) for row, line in enumerate(lines)})
+        return frozenset(task for found in self._tasks for task in found if task is not None)
 
     def refresh(self) -> None:
         """Add the shards that follow without a gap."""

@@ -114,8 +114,7 @@ def message_for(
 
 def numbers(lesson: Lesson) -> dict[str, int]:
     """Numbers of the handles of a lesson, as those of a request."""
-    by_instruction = lesson.source is not None and lesson.known is None
-    return tag_numbers(lesson.handles, source=by_instruction, num_tags=NUM_TAGS)
+    return tag_numbers(lesson.handles, source=lesson.by_instruction, num_tags=NUM_TAGS)
 
 
 def packs(
@@ -177,7 +176,7 @@ def changed_of(lessons: Sequence[Lesson], clean: VideoLatents) -> Float[Tensor, 
     """
     changed = torch.zeros_like(clean[:, 0])
     for row, lesson in enumerate(lessons):
-        rest = lesson.source if lesson.known is None else None
+        rest = lesson.source if lesson.by_instruction else None
         if lesson.source is None and any(one.role == "motion" for one in lesson.references):
             rest = clean[row].median(1, keepdim=True).values
         if rest is not None:

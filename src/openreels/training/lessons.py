@@ -64,6 +64,11 @@ class Lesson:
     """What of the source is given, for inpainting; None for an edit by instruction."""
 
     @property
+    def by_instruction(self) -> bool:
+        """Whether the prompt alone says what of the source changes."""
+        return self.source is not None and self.known is None
+
+    @property
     def task(self) -> str:
         """The row of ``conditioning.tasks`` that a request for this would be."""
         kinds: set[Kind] = {one.kind for one in self.references}
