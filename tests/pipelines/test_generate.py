@@ -11,6 +11,7 @@ from openreels.media import clip as media_clip
 from openreels.media.clip import Clip
 from openreels.media.image import read_image, write_image
 from openreels.pipelines.generate import generate
+from openreels.pipelines.settings import EDIT_GUIDANCE
 from openreels.stage.captions import held_out_prompts
 from openreels.stage.enhance import StageEnhancer
 
@@ -179,6 +180,15 @@ def test_more_picture_around_a_clip(components, source):
     assert result.metadata["task"] == "outpaint"
     assert result.clip.frames.shape == (21, 64, 112, 3)
     assert np.array_equal(result.clip.frames[:, :, 24:88], given.frames[:21])
+
+
+def test_the_ratio_that_a_clip_has_is_an_edit_by_instruction_with_its_guidance(components, source):
+    plain = _request(edit=source, duration_s=None, seed=3)
+    edit = generate(components, plain)
+    same = generate(components, replace(plain, aspect_ratio="1:1"))
+    assert same.metadata["task"] == edit.metadata["task"] == "edit"
+    assert same.metadata["guidance_scale"] == edit.metadata["guidance_scale"] == EDIT_GUIDANCE
+    assert np.array_equal(same.clip.frames, edit.clip.frames)
 
 
 def test_broken_rules_and_missing_skills_are_refused(components):

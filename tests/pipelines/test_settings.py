@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from openreels.conditioning.tasks import TASKS
 from openreels.core.joint import Joint
 from openreels.core.request import MODES, GenerationRequest
 from openreels.diffusion.cache import StepCache
@@ -42,6 +43,7 @@ def test_an_edit_by_instruction_has_a_scale_of_its_own():
     assert settings.sampling_of(region) == settings.MODES["std"]
     wider = replace(edit, aspect_ratio="16:9")
     assert settings.sampling_of(wider) == settings.MODES["std"]
+    assert settings.sampling_of(wider, task=TASKS["edit"]) == settings.sampling_of(edit)
     assert settings.sampling_of(replace(edit, guidance_scale=4.0)) == settings.MODES["std"]
     base = replace(settings.MODES["pro"], num_steps=3)
     assert settings.sampling_of(edit, base) == base

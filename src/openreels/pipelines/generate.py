@@ -112,7 +112,9 @@ def generate(
             fast, why = chosen_fast(components.fast, base, request, conditions)
             if fast is None:
                 conditions = with_wanted_keyframes(components, request, conditions, material)
-        sampling = sampling_of(request, None if fast is None else fast.distilled.sampling)
+        sampling = sampling_of(
+            request, None if fast is None else fast.distilled.sampling, task=conditions.task
+        )
         with stages.measure("denoise", sampling.num_steps):
             made = denoise(
                 replace(components, mmdit=base if fast is None else fast.network),

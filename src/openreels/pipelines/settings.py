@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from openreels.conditioning.tasks import task_of
+from openreels.conditioning.tasks import Task, task_of
 from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
 from openreels.diffusion.cache import StepCache
@@ -66,7 +66,9 @@ MODES: dict[str, Sampling] = {
 """Settings by the mode of a request."""
 
 
-def sampling_of(request: GenerationRequest, base: Sampling | None = None) -> Sampling:
+def sampling_of(
+    request: GenerationRequest, base: Sampling | None = None, *, task: Task | None = None
+) -> Sampling:
     """The settings of a request: those of its mode, where it does not say otherwise.
 
     An edit by instruction has a scale of its own (``EDIT_GUIDANCE``).
@@ -74,13 +76,14 @@ def sampling_of(request: GenerationRequest, base: Sampling | None = None) -> Sam
     Args:
         request: A valid request.
         base: Settings in the place of those of its mode, e.g. of distilled weights.
+        task: Its row, where its files were read; None takes what its fields alone say.
 
     Returns:
         Settings without a gap.
     """
     if base is None:
         base = MODES[request.mode]
-        if task_of(request).name == "edit":
+        if (task or task_of(request)).name == "edit":
             base = replace(base, guidance=replace(base.guidance, video=EDIT_GUIDANCE))
     video, audio = request.guidance_scale, request.audio_guidance_scale
     sync = request.sync_guidance_scale
