@@ -19,7 +19,8 @@ def test_help_lists_the_commands_and_needs_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for command in ("generate", "refine", "stage", "plan", "bench", "train", "inspect"):
+    commands = ("generate", "refine", "stage", "plan", "bench", "train", "average", "inspect")
+    for command in commands:
         assert command in done.stdout
 
 

@@ -8,6 +8,7 @@ import typer
 from typer.exceptions import TyperException
 
 from openreels import __version__
+from openreels.cli.average import average
 from openreels.cli.bench import bench
 from openreels.cli.generate import generate
 from openreels.cli.inspect import inspect
@@ -33,6 +34,7 @@ app.add_typer(stage_app, name="stage")
 app.command()(plan)
 app.command()(bench)
 app.command()(train)
+app.command()(average)
 app.command()(inspect)
 
 
