@@ -7,8 +7,8 @@ from openreels.nn.attention import (
     attend,
     key_mask,
     plain_attend,
-    product_attend,
 )
+from openreels.nn.product_attention import product_attend
 from openreels.nn.rope import rotary_table
 
 

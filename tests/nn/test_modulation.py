@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from openreels.nn.modulation import AdaLN, Modulation, add_gated, modulate
+from openreels.nn.modulation import (
+    AdaLN,
+    Modulation,
+    add_gated,
+    leading,
+    modulate,
+    with_clean,
+)
 
 
 def test_closed_forms():
@@ -41,3 +48,33 @@ def test_a_table_costs_one_layer_for_all_blocks():
 
     assert count("table", 5) - count("table", 4) == 2 * 3 * 4
     assert count("linear", 5) - count("linear", 4) == 2 * 3 * (4 * 4 + 4)
+
+
+def test_tokens_without_noise_have_values_of_their_own_however_they_are_told():
+    tokens, update = (torch.randn(2, 5, 4, requires_grad=True) for _ in range(2))
+    parts = [torch.randn(2, 1, 4, requires_grad=True) for _ in range(6)]
+    noisy, still = AdaLN(*parts[:3]), AdaLN(*parts[3:])
+    marks = torch.arange(5).expand(2, 5) < 2
+    results = []
+    for where in (leading(marks, None), marks.unsqueeze(-1)):
+        ada = with_clean(noisy, still, where)
+        made = (modulate(tokens, ada), add_gated(tokens, update, ada))
+        loss = sum(one.square().sum() for one in made)
+        results.append([*made, *torch.autograd.grad(loss, [tokens, update, *parts])])
+    assert torch.equal(results[0][0][:, :2], modulate(tokens, still)[:, :2])
+    assert torch.equal(results[0][0][:, 2:], modulate(tokens, noisy)[:, 2:])
+    assert torch.equal(results[0][1][:, :2], add_gated(tokens, update, still)[:, :2])
+    assert torch.equal(results[0][1][:, 2:], add_gated(tokens, update, noisy)[:, 2:])
+    for start, told in zip(*results, strict=True):
+        assert torch.allclose(start, told, atol=1e-5)
+
+
+def test_marks_at_the_start_are_a_number_and_padding_counts_as_either():
+    marks = torch.tensor([[True, True, False, False], [True, False, False, False]])
+    assert torch.equal(leading(marks, None), marks.unsqueeze(-1))
+    seen = torch.tensor([[True, True, True, True], [True, False, True, False]])
+    assert leading(marks, seen) == 2
+    assert leading(torch.zeros_like(marks), None) == 0
+    assert leading(torch.ones_like(marks), None) == 4
+    turned = marks.flip(1)
+    assert torch.equal(leading(turned, seen.flip(1)), turned.unsqueeze(-1))

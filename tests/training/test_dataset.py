@@ -49,6 +49,23 @@ def test_tasks_are_those_of_the_lessons_seen_so_far(lessons_root, data_root, tmp
     assert data.tasks() == shown()
 
 
+def test_rows_are_as_long_as_what_stands_before_their_clips(lessons_root, data_root):
+    data = ShardDataset(lessons_root)
+
+    def cells(row):
+        (lesson,) = data.read([row]).lessons
+        before = [one.latents[0].numel() for one in lesson.references]
+        return sum(before) + (lesson.source[0].numel() if lesson.by_instruction else 0)
+
+    rows = sorted(range(len(data)), key=data.length)
+    found = [cells(row) for row in rows]
+    assert found == sorted(found)
+    assert len(set(found)) > 2
+    plain = ShardDataset(data_root / "bucket")
+    prompts = [len(plain.read([row]).scenes[0].actors) for row in range(len(plain))]
+    assert plain.length(prompts.index(max(prompts))) > plain.length(prompts.index(min(prompts)))
+
+
 def test_folders_without_shards_or_with_lost_records_are_refused(data_root, tmp_path):
     with pytest.raises(ValueError, match="must hold precomputed latents"):
         ShardDataset(tmp_path)

@@ -14,6 +14,7 @@ from openreels.training.dataset import ShardDataset
 from openreels.training.lessons import (
     Lesson,
     LessonReference,
+    cells_before,
     draw_examples,
     encode_lesson,
     lesson_from,
@@ -112,6 +113,23 @@ def test_a_lesson_comes_back_from_its_parts():
     assert torch.equal(back.source, source)
     assert torch.equal(back.known, known)
     assert lesson_from("{}", {}, 0) is None
+
+
+def test_cells_before_a_clip_are_those_of_references_and_of_a_source_that_is_not_in_its_place():
+    source, known = torch.zeros(4, 3, 5, 5), torch.ones(3, 5, 5).bool()
+    sound = LessonReference(kind="audio", role="music", handle="@b", latents=torch.zeros(7, 11))
+    picture = _lesson().references[0]
+    lessons = (
+        _lesson(),
+        _lesson(source=source),
+        _lesson(source=source, known=known),
+        _lesson(references=(picture, sound)),
+        Lesson(name="x", captions=("a",)),
+    )
+    tensors = {}
+    for row, lesson in enumerate(lessons):
+        tensors |= tensors_of(lesson, row)
+    assert cells_before(tensors) == {0: 18, 1: 18 + 75, 2: 18, 3: 18 + 11}
 
 
 def test_the_task_of_a_lesson_is_that_of_its_request():

@@ -20,8 +20,8 @@ class Clean(NamedTuple):
     """Multiplies the normalised input."""
     gate: Float[Tensor, "b 1 d"]
     """Multiplies the update."""
-    where: Bool[Tensor, "b n 1"]
-    """True at the tokens without noise."""
+    where: Bool[Tensor, "b n 1"] | int
+    """True at the tokens without noise; or how many there are, at the start of every sample."""
 
 
 class AdaLN(NamedTuple):
@@ -39,30 +39,58 @@ class AdaLN(NamedTuple):
 
 def modulate(normalised: Float[Tensor, "b n d"], ada: AdaLN) -> Float[Tensor, "b n d"]:
     """Scale and shift the normalised input of a sub-layer."""
-    shift, scale = ada.shift, ada.scale
-    if ada.clean is not None:
-        shift = torch.where(ada.clean.where, ada.clean.shift, shift)
-        scale = torch.where(ada.clean.where, ada.clean.scale, scale)
-    return torch.addcmul(shift, normalised, scale)
+    shift, scale, clean = ada.shift, ada.scale, ada.clean
+    if clean is None:
+        return torch.addcmul(shift, normalised, scale)
+    if isinstance(clean.where, int):
+        still, noisy = normalised[:, : clean.where], normalised[:, clean.where :]
+        parts = (torch.addcmul(clean.shift, still, clean.scale), torch.addcmul(shift, noisy, scale))
+        return torch.cat(parts, dim=1)
+    shift = torch.where(clean.where, clean.shift, shift)
+    return torch.addcmul(shift, normalised, torch.where(clean.where, clean.scale, scale))
 
 
 def add_gated(
     tokens: Float[Tensor, "b n d"], update: Float[Tensor, "b n d"], ada: AdaLN
 ) -> Float[Tensor, "b n d"]:
     """Add the update of a sub-layer through its gate."""
-    gate = ada.gate
-    if ada.clean is not None:
-        gate = torch.where(ada.clean.where, ada.clean.gate, gate)
-    return torch.addcmul(tokens, update, gate)
+    gate, clean = ada.gate, ada.clean
+    if clean is None:
+        return torch.addcmul(tokens, update, gate)
+    if isinstance(clean.where, int):
+        pairs = ((slice(None, clean.where), clean.gate), (slice(clean.where, None), gate))
+        parts = [torch.addcmul(tokens[:, part], update[:, part], own) for part, own in pairs]
+        return torch.cat(parts, dim=1)
+    return torch.addcmul(tokens, update, torch.where(clean.where, clean.gate, gate))
 
 
-def with_clean(noisy: AdaLN, still: AdaLN, where: Bool[Tensor, "b n 1"]) -> AdaLN:
+def leading(
+    marked: Bool[Tensor, "b n"], attendable: Bool[Tensor, "b n"] | None
+) -> Bool[Tensor, "b n 1"] | int:
+    """Say shorter where all tokens that are marked stand at the start.
+
+    Args:
+        marked: True at some tokens.
+        attendable: True where a token may be seen; others count as marked or not, as it suits.
+            None means everywhere.
+
+    Returns:
+        How many tokens of every sample are marked; where it is not the same start, the marks.
+    """
+    count = int(marked.any(0).sum())
+    at_start = marked if attendable is None else marked | ~attendable
+    if bool(at_start[:, :count].all()) and not bool(marked[:, count:].any()):
+        return count
+    return marked.unsqueeze(-1)
+
+
+def with_clean(noisy: AdaLN, still: AdaLN, where: Bool[Tensor, "b n 1"] | int) -> AdaLN:
     """Let tokens without noise be modulated as at noise level 0.
 
     Args:
         noisy: Of the noise level of the sample.
         still: Of noise level 0.
-        where: True at tokens without noise.
+        where: True at tokens without noise, or their number at the start (``leading``).
 
     Returns:
         Both; what is chosen a token is built where it is used and nowhere kept.

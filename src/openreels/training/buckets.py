@@ -11,7 +11,7 @@ from openreels.training.dataset import Dataset, Rows
 from openreels.training.precompute import LatentBatch
 
 WINDOW_BATCHES = 8
-"""Batches within which samples are ordered by the length of their prompts."""
+"""Batches within which samples are ordered by their length."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,9 +41,9 @@ class Cursor:
 class BucketSampler:
     """Deals batches from weighted buckets, each shuffled anew every epoch.
 
-    Within a few shuffled batches the samples are ordered by the length of their prompts and the
-    batches shuffled again, so that a batch holds prompts of about the same length: they are padded
-    to the longest.
+    Within a few shuffled batches the samples are ordered by what stands before their clips and by
+    the length of their prompts, and the batches shuffled again, so that a batch holds samples of
+    about the same length: they are padded to the longest.
 
     Everything follows from the seed, the step and the cursors, so a run that goes on from a
     checkpoint sees the very samples that it would have seen.

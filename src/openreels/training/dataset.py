@@ -14,7 +14,7 @@ from openreels.core.shapes import ClipShape
 from openreels.stage.scene import Scene
 from openreels.training.config import ClipConfig, StageData
 from openreels.training.encoders import Encoders
-from openreels.training.lessons import lesson_from, task_from
+from openreels.training.lessons import cells_before, lesson_from, task_from
 from openreels.training.precompute import (
     BLACK_FILE,
     BUCKET_FILE,
@@ -29,6 +29,9 @@ from openreels.training.precompute import (
 )
 from openreels.weights.tensors import read_tensors
 
+_CHARACTERS = 2**20
+"""More than a record has."""
+
 
 @runtime_checkable
 class Rows(Protocol):
@@ -39,7 +42,7 @@ class Rows(Protocol):
         ...
 
     def length(self, row: int) -> int:
-        """What grows with the prompt of a row; rows of about the same go into one batch."""
+        """What grows with the tokens of a row; rows of about the same go into one batch."""
         ...
 
     def refresh(self) -> None:
@@ -91,6 +94,7 @@ class ShardDataset:
         self._folder = folder
         self._shards: list[tuple[dict[str, Tensor], list[str]]] = []
         self._lessons: list[dict[str, Tensor]] = []
+        self._before: list[dict[int, int]] = []
         self._keyframes: list[Tensor] = []
         self._places: list[tuple[int, int]] = []
         self._tasks: list[set[str | None]] = []
@@ -101,9 +105,13 @@ class ShardDataset:
         return len(self._places)
 
     def length(self, row: int) -> int:
-        """Characters of its record: most of them tell of its actors, as the prompt does."""
+        """Cells of what stands before its clip; among equals the characters of its record.
+
+        Most of the record tells of its actors, as the prompt does.
+        """
         shard, line = self._places[row]
-        return len(self._shards[shard][1][line])
+        characters = len(self._shards[shard][1][line])
+        return self._before[shard].get(line, 0) * _CHARACTERS + min(characters, _CHARACTERS - 1)
 
     def tasks(self) -> frozenset[str]:
         """Tasks that its lessons are of, rows of ``conditioning.tasks``; none without lessons."""
@@ -125,6 +133,7 @@ class ShardDataset:
             self._places += [(len(self._shards), row) for row in range(len(lines))]
             second = read_tensors(lessons_path(path))[0] if self.has_lessons else {}
             self._lessons.append(second)
+            self._before.append(cells_before(second))
             if self.has_keyframes:
                 self._keyframes.append(read_tensors(keyframes_path(path))[0]["keyframes"])
             self._shards.append((tensors, lines))

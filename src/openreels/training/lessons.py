@@ -201,6 +201,24 @@ def tensors_of(lesson: Lesson, row: int) -> dict[str, Tensor]:
     return {name: value.contiguous() for name, value in found.items()}
 
 
+def cells_before(tensors: Mapping[str, Tensor]) -> dict[int, int]:
+    """Count what stands before each clip of a shard: latent cells of references and sources.
+
+    Args:
+        tensors: Of the second file of the shard.
+
+    Returns:
+        Cells by row; a row without any is not there.
+    """
+    found: dict[int, int] = {}
+    for name, value in tensors.items():
+        row, _, part = name.partition("/")
+        in_place = part == "source" and f"{row}/known" in tensors  # an inpainted clip's own cells
+        if part != "known" and not in_place:
+            found[int(row)] = found.get(int(row), 0) + value[0].numel()
+    return found
+
+
 def task_from(line: str, names: Container[str], row: int) -> str | None:
     """Read which task a lesson is of, without its tensors.
 

@@ -18,7 +18,7 @@ from openreels.nn.attention import key_mask
 from openreels.nn.cubes import SparsePattern, kept_cubes
 from openreels.nn.embedding import SigmaEmbedding
 from openreels.nn.grid_conv import GridConv
-from openreels.nn.modulation import AdaLN, with_clean
+from openreels.nn.modulation import AdaLN, leading, with_clean
 from openreels.nn.norm import layer_norm
 from openreels.nn.rope import rotary_table
 
@@ -279,7 +279,7 @@ class MMDiT(nn.Module):
         tokens = branch.look_around(tokens, given, seen, features[0])
         ada = branch.modulations(features[0])
         if given.tags is not None and features[1] is not None:
-            where = (given.tags > 0).unsqueeze(-1)
+            where = leading(given.tags > 0, given.attendable)
             ada = [
                 ([with_clean(*both, where) for both in zip(own, clean, strict=True)], text)
                 for (own, text), (clean, _) in zip(
