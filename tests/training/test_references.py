@@ -7,8 +7,10 @@ from openreels.training.lessons import draw_examples
 from openreels.training.recipes import RECIPES
 from openreels.training.references import (
     CHANGES,
+    LOOK_CLIPS,
     MOTIONS,
     REFERENCE_DATA,
+    SUBJECT_CLIPS,
     SUBJECTS,
     THINGS,
     references_of,
@@ -50,3 +52,12 @@ def test_what_is_learnt_slowest_is_shown_in_single_frames(bucket):
 def test_motions_are_shown_by_clips_that_move():
     for task, _ in _drawn(MOTIONS, 6):
         assert any(one.kind == "clip" for one in task.references)
+
+
+def test_looks_and_subjects_are_shown_in_clips_too():
+    assert {task.source is not None for task, _ in _drawn(LOOK_CLIPS, 6)} == {True}
+    for task, _ in _drawn(SUBJECT_CLIPS, 6):
+        assert task.source is None
+        assert any(one.role == "subject" for one in task.references)
+    for bucket in (LOOK_CLIPS, SUBJECT_CLIPS):
+        assert bucket.clip.shape.num_frames > 1

@@ -133,17 +133,43 @@ MOTIONS = replace(
     start=25 * 10**6,
 )
 """Movements that a clip shows, which the prompt encoder reads too."""
+LOOK_CLIPS = replace(
+    lessons_of(
+        "look-clips",
+        (
+            ("edit style", 3.0),
+            ("edit weather", 3.0),
+            ("style by reference", 2.0),
+            ("edit colour", 1.0),
+            ("edit remove", 1.0),
+        ),
+        2048,
+        world=WorldSettings(),
+    ),
+    start=70 * 10**6,
+)
+"""What changes the whole picture, in clips: all latents but the first hold four frames, and a look
+that single frames have taught is faint in them."""
+SUBJECT_CLIPS = replace(
+    LOOK_CLIPS,
+    folder="data/lessons-subject-clips",
+    lessons=(("subjects", 4.0), ("images and motion", 1.0)),
+    start=90 * 10**6,
+)
+"""Things that pictures show, where they move: in single frames they have their shapes sooner."""
 _BUCKETS = (
-    (PLAIN_EDITED_PICTURES, 0.10, 44),
-    (LOOK_PICTURES, 0.04, 44),
-    (CHANGES, 0.18, 44),
-    (THINGS, 0.24, 44),
-    (SUBJECTS, 0.17, 40),
-    (PLAIN_PICTURES, 0.04, 40),
-    (PLAIN_EDITS, 0.05, 12),
-    (PLAIN_IMAGES, 0.04, 12),
-    (LOOKS, 0.02, 12),
-    (MOTIONS, 0.12, 10),
+    (PLAIN_EDITED_PICTURES, 0.06, 44),
+    (LOOK_PICTURES, 0.02, 44),
+    (CHANGES, 0.24, 44),
+    (THINGS, 0.16, 44),
+    (SUBJECTS, 0.08, 40),
+    (PLAIN_PICTURES, 0.02, 40),
+    (PLAIN_EDITS, 0.03, 12),
+    (PLAIN_IMAGES, 0.02, 12),
+    (LOOKS, 0.01, 12),
+    (LOOK_CLIPS, 0.16, 12),
+    (SUBJECT_CLIPS, 0.16, 14),
+    (MOTIONS, 0.04, 10),
 )
 """Each with its share of the batches and its samples a batch."""
 REFERENCE_DATA = tuple(bucket for bucket, _, _ in _BUCKETS)
