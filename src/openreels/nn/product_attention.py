@@ -22,8 +22,8 @@ def product_attend(
 ) -> Float[Tensor, "b n d"]:
     """Do what ``attend`` does with batched bfloat16 products and an open softmax.
 
-    On processors with bfloat16 products this is two to three times as fast, forward and backward,
-    as the fused CPU kernel, which has no fast path for them. Logits are made again on the way back.
+    On processors with bfloat16 products this is about 1.4 times as fast as the fused CPU kernel,
+    1.0 to 1.4 times with the way back (``benchmarks/attention.py``). Logits are made again there.
 
     Args:
         query: What reads.
