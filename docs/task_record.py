@@ -8,7 +8,6 @@ from openreels.core.request import GenerationRequest
 
 UNTRAINED = frozenset({
     "voices",
-    "motion",
     "expression",
     "effect",
     "storyboard",
