@@ -43,7 +43,7 @@ def modulate(normalised: Float[Tensor, "b n d"], ada: AdaLN) -> Float[Tensor, "b
     if clean is None:
         return torch.addcmul(shift, normalised, scale)
     if isinstance(clean.where, int):
-        still, noisy = normalised[:, : clean.where], normalised[:, clean.where :]
+        still, noisy = normalised.tensor_split([clean.where], dim=1)
         parts = (torch.addcmul(clean.shift, still, clean.scale), torch.addcmul(shift, noisy, scale))
         return torch.cat(parts, dim=1)
     shift = torch.where(clean.where, clean.shift, shift)

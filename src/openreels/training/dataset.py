@@ -111,7 +111,7 @@ class ShardDataset:
         """
         shard, line = self._places[row]
         characters = len(self._shards[shard][1][line])
-        return self._before[shard].get(line, 0) * _CHARACTERS + min(characters, _CHARACTERS - 1)
+        return self._before[shard].get(line, 0) * _CHARACTERS + characters
 
     def tasks(self) -> frozenset[str]:
         """Tasks that its lessons are of, rows of ``conditioning.tasks``; none without lessons."""
