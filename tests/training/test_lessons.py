@@ -88,6 +88,27 @@ def test_tasks_are_drawn_by_their_shares():
     assert [captions for _, captions in again] == [drawn[41][1], drawn[7][1]]
 
 
+def test_edits_of_looks_come_to_those_that_are_asked_for():
+    shares = (("edit style", 1.0), ("edit weather", 1.0), ("style by reference", 1.0))
+    shares = (*shares, ("edit colour", 1.0))
+    settings = (shares, _shape(), WorldSettings())
+    free = draw_examples(0, range(60), *settings)
+    drawn = draw_examples(0, range(60), *settings, looks=("mosaic", "rain"))
+    assert {task.target.style for task, _ in free if task.name == "edit style"} > {"mosaic"}
+    assert {task.target.style for task, _ in drawn if "style" in task.name} == {"mosaic"}
+    assert {task.target.weather for task, _ in drawn if task.name == "edit weather"} == {"rain"}
+    kept = 0
+    for one, other in zip(free, drawn, strict=True):
+        assert one[0].name == other[0].name
+        fits = {one[0].target.style, one[0].target.weather} & {"mosaic", "rain"}
+        if one[0].name == "edit colour" or fits:
+            assert one == other
+            kept += 1
+    assert 15 < kept < 60
+    with pytest.raises(ValueError, match="none of 64 draws of 'edit weather' comes to one of snug"):
+        draw_examples(0, [0], (("edit weather", 1.0),), *settings[1:], looks=("snug",))
+
+
 def _shape():
     from openreels.core.shapes import ClipShape
 
@@ -168,8 +189,12 @@ def test_a_folder_of_other_lessons_is_refused(lessons_root, lessons_config):
         precompute(other, lessons_root.parent)
     with pytest.raises(ValueError, match="another lessons"):
         precompute(replace(lessons_config, lessons=()), lessons_root.parent)
+    with pytest.raises(ValueError, match="another looks"):
+        precompute(replace(lessons_config, looks=("rain",)), lessons_root.parent)
 
 
 def test_unknown_lessons_are_refused(lessons_config):
     with pytest.raises(ValueError, match=r"lessons must be tasks of .*got 'dance'"):
         replace(lessons_config, lessons=(("dance", 1.0),))
+    with pytest.raises(ValueError, match=r"looks must be of plain.*got 'hail'"):
+        replace(lessons_config, looks=("rain", "hail"))

@@ -14,6 +14,7 @@ from openreels.diffusion.noise_levels import NoiseLevelConfig
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.low_rank import LowRankConfig
 from openreels.stage.reference_tasks import TASKS as LESSONS
+from openreels.stage.scene import STYLES, WEATHERS
 from openreels.stage.world import WorldSettings
 from openreels.training.codecs import CodecPaths
 from openreels.training.distill_config import DistillConfig
@@ -88,6 +89,8 @@ class PrecomputeConfig:
     lessons: tuple[tuple[str, float], ...] = ()
     """Tasks of ``stage.reference_tasks`` and their shares: the bucket holds examples of these with
     their references and sources. Empty for plain scenes."""
+    looks: tuple[str, ...] = ()
+    """Styles and weathers to which lessons that change one come; empty for all of them."""
     keyframes: bool = False
     """Whether latents of high-resolution keyframes (``conditioning.keyframes``) are kept beside
     those of the clips, four times finer and at twice the rate as a refiner makes them."""
@@ -108,6 +111,9 @@ class PrecomputeConfig:
                 "keyframes stand beside clips of plain scenes, got lessons or pictures; leave "
                 "keyframes out"
             )
+        known = (*STYLES, *WEATHERS)
+        if unknown := [look for look in self.looks if look not in known]:
+            raise ValueError(f"looks must be of {', '.join(known)}, got {unknown[0]!r}; correct it")
         for name, share in self.lessons:
             if name not in LESSONS or share <= 0:
                 raise ValueError(

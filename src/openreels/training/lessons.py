@@ -31,6 +31,10 @@ KINDS: tuple[Kind, ...] = ("image", "grid", "audio", "clip")
 """Kinds in the order in which a request numbers their handles."""
 NUM_CAPTIONS = 6
 """Paraphrases that are kept of a lesson."""
+_TRIES = 64
+"""Draws of one lesson, where only some looks will do."""
+_FAR = 10**9
+"""Between the numbers of these draws: beyond the examples of any bucket."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -99,6 +103,7 @@ def draw_examples(
     shares: Sequence[tuple[str, float]],
     shape: ClipShape,
     world: WorldSettings,
+    looks: Sequence[str] = (),
 ) -> tuple[tuple[StageTask, tuple[str, ...]], ...]:
     """Draw an example for each index, of tasks by their shares.
 
@@ -108,9 +113,13 @@ def draw_examples(
         shares: Tasks of the Stage world and how often each is drawn; they need not sum to 1.
         shape: Shape of the clips.
         world: What the scenes hold beside what a task is about.
+        looks: Styles and weathers that an edit of one may come to; all of them if empty.
 
     Returns:
         Examples with their captions; the same for the same arguments.
+
+    Raises:
+        ValueError: If none of many draws of a task comes to one of the looks.
     """
     settings = settings_for(shape, world)
     borders = torch.tensor(list(accumulate(share for _, share in shares)), dtype=torch.float64)
@@ -119,10 +128,30 @@ def draw_examples(
         draw = torch.rand((), generator=generator(seed, "lesson", index), dtype=torch.float64)
         place = int(torch.searchsorted(borders, draw * borders[-1], right=True))
         name = shares[min(place, len(shares) - 1)][0]
-        order = Order(seed=seed, index=index, settings=settings)
+        order = _order_for(name, Order(seed=seed, index=index, settings=settings), looks)
         told = [make_task(name, replace(order, variant=k)) for k in range(NUM_CAPTIONS)]
         found.append((told[0], tuple(dict.fromkeys(task.caption for task in told))))
     return tuple(found)
+
+
+def _order_for(name: str, order: Order, looks: Sequence[str]) -> Order:
+    """The first of an order and those far behind it that comes to one of the looks."""
+    if not looks:
+        return order
+    for number in range(_TRIES):
+        tried = replace(order, index=order.index + number * _FAR)
+        task = make_task(name, tried)
+        if all(word in looks for word in _new_looks(task)):
+            return tried
+    raise ValueError(
+        f"none of {_TRIES} draws of {name!r} comes to one of {', '.join(looks)}; allow more looks"
+    )
+
+
+def _new_looks(task: StageTask) -> list[str]:
+    before, after = task.source or task.target, task.target
+    pairs = ((before.style, after.style), (before.weather, after.weather))
+    return [new for old, new in pairs if new != old]
 
 
 def encode_lesson(

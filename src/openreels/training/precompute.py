@@ -126,7 +126,9 @@ def encode_lessons(
         Latents of what must come out, with the lessons, in fp32.
     """
     shape = config.clip.shape
-    examples = draw_examples(config.seed, indices, config.lessons, shape, config.world)
+    examples = draw_examples(
+        config.seed, indices, config.lessons, shape, config.world, config.looks
+    )
     samples = render_truths([truth_of(task.target) for task, _ in examples], shape)
     made = _encode(samples, shape, encoders, config.products)
     with torch.autocast("cpu", torch.bfloat16, enabled=takes_bf16(config.products)):
@@ -305,6 +307,8 @@ def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
         bucket["keyframes"] = True
     if config.lessons:
         bucket["lessons"] = [list(pair) for pair in config.lessons]
+    if config.looks:
+        bucket["looks"] = list(config.looks)
     if config.world != WorldSettings():
         bucket["world"] = to_dict(config.world)
     path = folder / BUCKET_FILE
@@ -312,7 +316,7 @@ def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
         write_atomic(path, json.dumps(bucket, indent=2).encode())
         return
     found = json.loads(path.read_text())
-    for name in dict.fromkeys([*bucket, "lessons", "world", "keyframes"]):
+    for name in dict.fromkeys([*bucket, "lessons", "looks", "world", "keyframes"]):
         value = bucket.get(name)
         if found.get(name) != value:
             raise ValueError(
