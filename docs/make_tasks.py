@@ -1,6 +1,6 @@
 """Makes docs/tasks: a page a task with its command, a sheet made by that command, and figures.
 
-    python docs/make_tasks.py                    every page of what the weights are trained for
+    python docs/make_tasks.py                    every page
     python docs/make_tasks.py first inpaint      these pages, and the index
     python docs/make_tasks.py --text             the words again, without making a clip
     python docs/make_tasks.py first --sources .  the files that the command of a page starts from
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", help="pages; all that the weights are trained for")
+    parser.add_argument("names", nargs="*", help="pages; all of them if none is named")
     parser.add_argument("--model", default=SHIPPED, help="stage, or a folder of weights")
     parser.add_argument("--text", action="store_true", help="write the words again, make no clip")
     parser.add_argument("--sources", type=Path, help="write what the commands start from, here")
@@ -98,8 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = set(options.names) - set(PAGES_BY_NAME)
     if unknown:
         parser.error(f"pages are {', '.join(PAGES_BY_NAME)}, got {', '.join(sorted(unknown))}")
-    trained = [name for name, page in PAGES_BY_NAME.items() if page.trained]
-    chosen = [PAGES_BY_NAME[name] for name in options.names or trained]
+    chosen = [PAGES_BY_NAME[name] for name in options.names or PAGES_BY_NAME]
     if options.sources is not None:
         for page in chosen:
             write_sources(page, options.sources)

@@ -59,7 +59,7 @@ def page_text(page: TaskPage, facts: Facts, bench: Bench, fails: tuple[str, str]
         start = f"{command} writes the files that it starts from.\n\n"
     return _PAGE.format(
         title=page.title,
-        text=wrapped(page.text),
+        text="\n\n".join(map(wrapped, (page.text, *(() if page.trained else (_UNTRAINED,))))),
         row=page.row,
         command=command_of(page.request, page.out),
         snippet=snippet_of(page.request, page.out),
@@ -141,14 +141,6 @@ _INDEX = """\
 {fails}
 
 {tables}
-
-## Commands of what is not trained
-
-{untrained}
-
-```bash
-{commands}
-```
 """
 _INTRO = (
     "Every task of the paper, row by row: whether the shipped weights were trained for it, its "
@@ -159,10 +151,8 @@ _FAILS = (
     "`python docs/make_tasks.py`, which runs the command that the page shows."
 )
 _UNTRAINED = (
-    "The interface is there; the shipped weights are not trained for it, so that the result does "
-    "not follow what is given or asked. Sizes above 64 pixels are refused until the weights of "
-    "the refiner are there. `python docs/make_tasks.py NAME --sources .` writes the files "
-    "of a folder NAME."
+    "**The shipped weights are not trained for it**: the result does not follow what is given or "
+    "asked. Below is what they do."
 )
 
 
@@ -180,15 +170,10 @@ def index_text(bench: Bench, made: set[str]) -> str:
         lines += [_index_row(row, bench, made) for row in rows]
         tables.append("\n".join(lines))
     file = f"[{bench.file.rpartition('/')[2]}]({bench.file})" if bench.file else "none yet"
-    untrained = [page for page in PAGES_BY_NAME.values() if not page.trained]
     return _INDEX.format(
         intro=wrapped(_INTRO.format(bench=file)),
         fails=wrapped(_FAILS),
         tables="\n\n".join(tables),
-        untrained=wrapped(_UNTRAINED),
-        commands="\n\n".join(
-            f"# {page.title}\n{command_of(page.request, page.out)}" for page in untrained
-        ),
     )
 
 

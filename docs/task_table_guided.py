@@ -1,6 +1,6 @@
 """The pages of what stands before the clip or in the prompt alone: references, edits, voices.
 
-Most of them are ``task_record.UNTRAINED``, so that they are made only when they are named.
+Many of them are ``task_record.UNTRAINED``; their pages say so.
 """
 
 from functools import partial
