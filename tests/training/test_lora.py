@@ -15,7 +15,7 @@ from openreels.training.distill_config import DistillConfig
 from openreels.training.export import export_file
 from openreels.training.loop import STATE_FILE, build_state, train
 from openreels.weights.checkpoint import load_network, save_network
-from openreels.weights.lora import merge_lora, read_lora, read_lora_header
+from openreels.weights.lora import add_changes, read_lora, read_lora_header
 from openreels.weights.tensors import read_tensors
 
 
@@ -47,7 +47,7 @@ def test_the_file_with_the_base_is_the_average_that_learnt(lora_run, tmp_path):
     assert (header.config, header.metadata["steps"]) == (lora_run.lora, 40)
     base = load_network(tmp_path / "base.safetensors", kind=MMDiT)
     merged = load_network(tmp_path / "base.safetensors", kind=MMDiT)
-    merge_lora(merged, result.export)
+    add_changes(merged, *read_lora(result.export), source=result.export)
     state = read_tensors(tmp_path / "test" / STATE_FILE)[0]
     for name, layer in base.named_modules():
         if not isinstance(layer, torch.nn.Linear):

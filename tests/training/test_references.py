@@ -7,11 +7,14 @@ from openreels.training.lessons import draw_examples
 from openreels.training.recipes import RECIPES
 from openreels.training.references import (
     CHANGES,
+    FAINT_CLIPS,
+    FAINT_PICTURES,
     LOOK_CLIPS,
     MOTIONS,
     REFERENCE_DATA,
     SUBJECT_CLIPS,
     SUBJECTS,
+    THING_CLIPS,
     THINGS,
     references_of,
 )
@@ -38,7 +41,8 @@ def test_shares_are_whole_and_every_bucket_has_its_own_folder():
 
 def _drawn(bucket, count):
     indices = range(bucket.start, bucket.start + count)
-    return draw_examples(2, indices, bucket.lessons, bucket.clip.shape, bucket.world)
+    shape, world = bucket.clip.shape, bucket.world
+    return draw_examples(2, indices, bucket.lessons, shape, world, bucket.looks)
 
 
 @pytest.mark.parametrize("bucket", [CHANGES, THINGS, SUBJECTS])
@@ -61,3 +65,17 @@ def test_looks_and_subjects_are_shown_in_clips_too():
         assert any(one.role == "subject" for one in task.references)
     for bucket in (LOOK_CLIPS, SUBJECT_CLIPS):
         assert bucket.clip.shape.num_frames > 1
+
+
+@pytest.mark.parametrize("bucket", [FAINT_CLIPS, FAINT_PICTURES])
+def test_faint_looks_are_bricks_and_rain(bucket):
+    for task, _ in _drawn(bucket, 8):
+        assert task.source is not None
+        pair = (task.target.style, task.target.weather)
+        assert "mosaic" in pair or "rain" in pair
+
+
+def test_things_in_clips_are_shown_or_change():
+    drawn = [task for task, _ in _drawn(THING_CLIPS, 24)]
+    assert {task.source is None for task in drawn} == {True, False}
+    assert all(task.source is not None or task.references for task in drawn)

@@ -13,8 +13,9 @@ from openreels.weights.checkpoint import read_network_header, save_network
 from openreels.weights.lora import (
     KIND,
     LoraHeader,
-    merge_lora,
+    add_changes,
     read_any_header,
+    read_lora,
     read_lora_header,
     save_lora,
 )
@@ -51,6 +52,10 @@ def path(changed, tmp_path):
     return path
 
 
+def merge(network, path, **options):
+    add_changes(network, *read_lora(path), source=path, **options)
+
+
 def linears(network):
     layers = network.named_modules()
     return {name: layer.weight for name, layer in layers if isinstance(layer, torch.nn.Linear)}
@@ -58,7 +63,7 @@ def linears(network):
 
 def test_merging_is_training_without_parametrisation(changed, path):
     network = plain()
-    merge_lora(network, path)
+    merge(network, path)
     wanted = linears(changed)
     assert linears(network).keys() == wanted.keys()
     for name, weight in linears(network).items():
@@ -67,11 +72,11 @@ def test_merging_is_training_without_parametrisation(changed, path):
 
 def test_scales_add_and_take_away(path):
     network, before = plain(), linears(plain())
-    merge_lora(network, path, scale=0.0)
+    merge(network, path, scale=0.0)
     assert all(torch.equal(weight, before[name]) for name, weight in linears(network).items())
-    merge_lora(network, path, scale=2.5)
+    merge(network, path, scale=2.5)
     assert any(not torch.allclose(w, before[n], atol=0.1) for n, w in linears(network).items())
-    merge_lora(network, path, scale=-2.5)
+    merge(network, path, scale=-2.5)
     for name, weight in linears(network).items():
         torch.testing.assert_close(weight, before[name], rtol=1e-4, atol=1e-4)
 
@@ -85,7 +90,7 @@ def test_a_file_tells_what_it_is(path, tmp_path):
     save_network(whole, plain())
     assert not isinstance(read_any_header(whole), LoraHeader)
     assert read_any_header(whole) == read_network_header(whole)
-    for read in (read_lora_header, lambda file: merge_lora(plain(), file)):
+    for read in (read_lora_header, lambda file: merge(plain(), file)):
         with pytest.raises(CheckpointError, match="must hold low-rank changes"):
             read(whole)
     with pytest.raises(CheckpointError, match="there is no weights file"):
@@ -107,7 +112,7 @@ def test_other_headers_are_refused(path, change, rule):
     text = {key: json.dumps(value) for key, value in header.items()}
     save_file(load_file(path), path, metadata=text)
     with pytest.raises(CheckpointError, match=rule):
-        merge_lora(plain(), path)
+        merge(plain(), path)
 
 
 def test_whole_parameters_go_as_far_as_the_scale(changed, tmp_path):
@@ -117,14 +122,14 @@ def test_whole_parameters_go_as_far_as_the_scale(changed, tmp_path):
     wanted = torch.arange(32.0)
     save_lora(path, changed, factors | {name: wanted}, config)
     network, before = plain(), dict(plain().named_parameters())[name]
-    merge_lora(network, path, scale=0.25)
+    merge(network, path, scale=0.25)
     torch.testing.assert_close(network.video.token_in.bias, before + 0.25 * (wanted - before))
     assert read_lora_header(path).config.whole == (name,)
     for odd in ({name: torch.zeros(31)}, {}):
         save_lora(path, changed, {k: v for k, v in factors.items() if k != name} | odd, config)
         network = plain()
         with pytest.raises(CheckpointError, match=f"{name} must be one of its parameters"):
-            merge_lora(network, path)
+            merge(network, path)
         assert torch.equal(network.video.token_in.weight, plain().video.token_in.weight)
 
 
@@ -150,7 +155,7 @@ def test_files_that_do_not_fit_change_nothing(path, which):
     rewritten(path, tensors)
     network, before = plain(), linears(plain())
     with pytest.raises(CheckpointError, match="does not fit the network"):
-        merge_lora(network, path)
+        merge(network, path)
     assert all(torch.equal(weight, before[name]) for name, weight in linears(network).items())
 
 

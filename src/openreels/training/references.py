@@ -157,19 +157,55 @@ SUBJECT_CLIPS = replace(
     start=90 * 10**6,
 )
 """Things that pictures show, where they move: in single frames they have their shapes sooner."""
+FAINT_CLIPS = replace(
+    LOOK_CLIPS,
+    folder="data/lessons-faint-clips",
+    lessons=(("edit style", 3.0), ("edit weather", 3.5), ("style by reference", 2.5)),
+    looks=("mosaic", "rain"),
+    start=170 * 10**6,
+)
+"""The two looks that are mere texture and came last: bricks, of four pixels each, and rain."""
+FAINT_PICTURES = replace(
+    CHANGES,
+    folder="data/lessons-faint-pictures",
+    lessons=FAINT_CLIPS.lessons,
+    looks=FAINT_CLIPS.looks,
+    start=140 * 10**6,
+    count=4096,
+)
+"""The same of single frames."""
+THING_CLIPS = replace(
+    LOOK_CLIPS,
+    folder="data/lessons-thing-clips",
+    lessons=(
+        ("subjects", 4.0),
+        ("images and motion", 1.5),
+        ("motion by reference", 1.0),
+        ("edit add", 0.6),
+        ("edit size", 0.6),
+        ("replace by reference", 0.5),
+        ("inpaint subject by reference", 0.5),
+    ),
+    start=190 * 10**6,
+    count=2560,
+)
+"""Subjects in clips again, with what becomes of things in clips that are given."""
 _BUCKETS = (
-    (PLAIN_EDITED_PICTURES, 0.06, 44),
+    (PLAIN_EDITED_PICTURES, 0.04, 44),
     (LOOK_PICTURES, 0.02, 44),
-    (CHANGES, 0.24, 44),
-    (THINGS, 0.16, 44),
-    (SUBJECTS, 0.08, 40),
-    (PLAIN_PICTURES, 0.02, 40),
-    (PLAIN_EDITS, 0.03, 12),
-    (PLAIN_IMAGES, 0.02, 12),
+    (CHANGES, 0.08, 44),
+    (FAINT_PICTURES, 0.12, 44),
+    (THINGS, 0.14, 44),
+    (SUBJECTS, 0.04, 40),
+    (PLAIN_PICTURES, 0.01, 40),
+    (PLAIN_EDITS, 0.02, 12),
+    (PLAIN_IMAGES, 0.01, 12),
     (LOOKS, 0.01, 12),
-    (LOOK_CLIPS, 0.16, 12),
-    (SUBJECT_CLIPS, 0.16, 14),
-    (MOTIONS, 0.04, 10),
+    (LOOK_CLIPS, 0.08, 12),
+    (FAINT_CLIPS, 0.18, 12),
+    (SUBJECT_CLIPS, 0.08, 14),
+    (THING_CLIPS, 0.16, 14),
+    (MOTIONS, 0.01, 10),
 )
 """Each with its share of the batches and its samples a batch."""
 REFERENCE_DATA = tuple(bucket for bucket, _, _ in _BUCKETS)

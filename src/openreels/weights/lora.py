@@ -127,24 +127,6 @@ def _checked(path: Path, header: Mapping[str, Any]) -> LoraHeader:
         raise CheckpointError(f"the header of {path} does not fit: {error}") from error
 
 
-def merge_lora(network: nn.Module, path: str | Path, *, scale: float = 1.0) -> None:
-    """Add low-rank changes to the weights of a network, in its own dtype and in place.
-
-    Parameters that the file holds as a whole go as far towards what it holds.
-
-    Args:
-        network: Of the kind that the file was made for; other weights of it than those that the
-            changes were trained on are taken as they are.
-        path: A file that ``save_lora`` wrote.
-        scale: How much of the change is added; 0 changes nothing, a negative number takes away.
-
-    Raises:
-        CheckpointError: If the file is missing, damaged, of another network, or has a layer that
-            the network has not or in another shape. Then nothing was changed.
-    """
-    add_changes(network, *read_lora(path), source=Path(path), scale=scale)
-
-
 def copy_to_change(network: T, tensors: Mapping[str, Tensor]) -> T:
     """A copy of a network that may be changed; what the changes leave alone is shared with it.
 
@@ -171,17 +153,21 @@ def add_changes(
     source: Path,
     scale: float = 1.0,
 ) -> None:
-    """Do what ``merge_lora`` does with a file that was read.
+    """Add low-rank changes to the weights of a network, in its own dtype and in place.
+
+    Parameters that the file holds as a whole go as far towards what it holds.
 
     Args:
-        network: As there.
+        network: Of the kind that the file was made for; other weights of it than those that the
+            changes were trained on are taken as they are.
         tensors: What ``read_lora`` gave.
         header: The same.
         source: The file, for messages.
-        scale: As there.
+        scale: How much of the change is added; 0 changes nothing, a negative number takes away.
 
     Raises:
-        CheckpointError: As there.
+        CheckpointError: If the file is of another network, or has a layer that the network has not
+            or in another shape. Then nothing was changed.
     """
     if header.network != name_of(network):
         raise CheckpointError(
