@@ -33,11 +33,17 @@ _FRAMES: dict[GuidedEdit, tuple[str, ...]] = {
         "redraw it in the style of {handle}",
         "change the style to that of {handle}",
         "make it look like {handle}",
+        "the whole thing should look like {handle}",
+        "repaint the clip like {handle}",
+        "give everything the look of {handle}",
+        "present all of it in the manner of {handle}",
     ),
     "motion": (
         "let the {what} move like {handle}",
         "change the motion of the {what} to that of {handle}",
         "make the {what} do what {handle} shows",
+        "the {what} should take the path of {handle}",
+        "guide the {what} by {handle}",
     ),
     "expression": (
         "give the {what} the expression of {handle}",
@@ -48,6 +54,7 @@ _FRAMES: dict[GuidedEdit, tuple[str, ...]] = {
         "give the {what} the effect of {handle}",
         "let the {what} change as in {handle}",
         "apply the effect of {handle} to the {what}",
+        "what happens in {handle} should happen to the {what}",
     ),
 }
 _HELD_OUT: dict[GuidedEdit, tuple[str, ...]] = {
