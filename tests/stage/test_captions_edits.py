@@ -42,6 +42,20 @@ def test_training_never_gives_a_held_out_instruction(kind):
     assert not seen & {instruction(edit, v, held_out=True) for edit in edits for v in range(10)}
 
 
+def test_training_begins_in_many_ways_and_never_as_what_is_held_out():
+    (edit, *_) = _edits("weather")
+    clip = "@video_1"
+
+    def beginnings(*, held_out):
+        texts = [instruction(edit, v, held_out=held_out, source=clip) for v in range(300)]
+        return {text.partition(clip)[0] for text in texts}
+
+    seen, kept = beginnings(held_out=False), beginnings(held_out=True)
+    assert kept == {"Take ", "Given "}
+    assert len(seen) >= 15
+    assert not seen & kept
+
+
 def test_an_instruction_names_what_and_into_what():
     for edit in _edits("colour"):
         text = instruction(edit, 3)
