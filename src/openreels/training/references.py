@@ -164,7 +164,8 @@ FAINT_CLIPS = replace(
     looks=("mosaic", "rain"),
     start=170 * 10**6,
 )
-"""The two looks that are mere texture and came last: bricks, of four pixels each, and rain."""
+"""Bricks and rain, which held-out instructions miss most; in the sentences of lessons they come as
+other looks do."""
 FAINT_PICTURES = replace(
     CHANGES,
     folder="data/lessons-faint-pictures",
