@@ -216,6 +216,9 @@ class TaskConfig:
     of their references. Not given by the paper: ours."""
     short_share: float = 0.25
     """Share of short captions among the rest; the others are long."""
+    strange_words: float = 0.0
+    """Share of the instructions in which words that say nothing of the result are replaced by
+    words that no lesson has (``training.strange_words``). Not given by the paper: ours."""
     keyframes: float = 0.0
     """Share of the batches of clips that are joint predictions (sec. 4.5), with high-resolution
     keyframes beside the clip, where a bucket has them. The rest is trained without, so that clips
@@ -229,7 +232,7 @@ class TaskConfig:
 
     def __post_init__(self) -> None:
         shares = ("text_dropout", "short_share", "reference_dropout", "silent_lessons", "keyframes")
-        for name in (*shares, "blind_lessons"):
+        for name in (*shares, "blind_lessons", "strange_words"):
             _check_share(name, getattr(self, name))
         if self.silent_lessons + self.blind_lessons > 1:
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from random import Random
 
 import torch
 from jaxtyping import Float
@@ -22,6 +23,7 @@ from openreels.core.joint import Joint
 from openreels.core.protocols import Message, Part, TextPart
 from openreels.training.config import TaskConfig
 from openreels.training.lessons import Lesson
+from openreels.training.strange_words import with_strange_words
 
 CHANGED = 0.2
 """Mean distance of the channels of a latent cell, whose spread is about 1, from which on it counts
@@ -81,6 +83,7 @@ def teach(
         of an edit stays, in context as in the mask: guidance never drops what is to be kept.
     """
     draws = torch.rand(3, len(lessons), generator=source).tolist()
+    wild = Random(int(torch.randint(2**62, (), generator=source))) if config.strange_words else None
     messages, shown, heard = list[Message](), list[References | None](), list[References | None]()
     for lesson, choice, drop, bare in zip(lessons, *draws, strict=True):
         without_text = drop < config.text_dropout
@@ -93,6 +96,8 @@ def teach(
         message: Message = (TextPart(""),)
         if not without_text:
             message = message_for(lesson, text, seen, noises)
+            if wild and lesson.by_instruction and wild.random() < config.strange_words:
+                message = with_strange_words(message, lesson.name, wild)
         messages.append(message)
         shown.append(pack_video(seen) if seen else None)
         heard.append(pack_audio(noises) if noises else None)
