@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
 import torch
 from einops import rearrange
@@ -27,6 +28,8 @@ _LOG = logging.getLogger(__name__)
 _SHAPE = ClipShape(num_frames=9, height=64, width=64, fps=4)
 """Two seconds in nine frames: as many as the probe reads."""
 _AFFECTED_SHARE = 0.35
+_KEPT_CLIPS = 3000
+"""Clips that are kept to be seen again, of 0.2 MB each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +43,10 @@ class WorldProbeTraining:
     voice_seconds: float = 200.0
     """Processor time for what is heard, in seconds."""
     scenes: int = 8
-    """Clips of a step."""
+    """New clips of a step."""
+    again: int = 24
+    """Clips of earlier steps that a step on what is seen has beside them; rendering costs more than
+    learning."""
     watch: Callable[[float], bool] = unwatched
     """Told before every step the share of the time that is over; True ends the training."""
     degrade: Callable[[Tensor], Tensor] | None = None
@@ -58,14 +64,16 @@ def _worlds(training: WorldProbeTraining, purpose: str, settings: WorldSettings)
         index += 1
 
 
-def look_loss(probe: WorldProbe, scenes: list[Scene], pixels: Tensor, masks: Tensor) -> Tensor:
+def look_loss(
+    probe: WorldProbe, scenes: Sequence[Scene], pixels: Tensor, masks: Tensor | Sequence[Tensor]
+) -> Tensor:
     """Cross-entropy of everything that is seen.
 
     Args:
         probe: The probe.
         scenes: What is true.
         pixels: Clips ``b 3 F H W`` in [-1, 1].
-        masks: Actors ``b a F H W``; those that are hardly seen are left out.
+        masks: Actors, ``a F H W`` of each clip; those that are hardly seen are left out.
     """
     read = probe.read_scene(rearrange(pixels, "b c f h w -> b f c h w"))
     cross = nn.functional.cross_entropy
@@ -79,10 +87,10 @@ def look_loss(probe: WorldProbe, scenes: list[Scene], pixels: Tensor, masks: Ten
     for b, scene in enumerate(scenes):
         changed = {effect.actor: effect.kind for effect in scene.effects}
         for k, actor in enumerate(scene.actors):
-            if float(masks[b, k, 0].sum()) < 20:
+            if float(masks[b][k, 0].sum()) < 20:
                 continue
             frames = rearrange(pixels[b], "c f h w -> f c h w")
-            crops.append(crops_of(frames, masks[b, k].float(), probe.config.crop))
+            crops.append(crops_of(frames, masks[b][k].float(), probe.config.crop))
             face = "none" if actor.face is None else actor.face.expression
             effect = changed.get(k, "none")
             looks.append((
@@ -98,19 +106,42 @@ def look_loss(probe: WorldProbe, scenes: list[Scene], pixels: Tensor, masks: Ten
     return loss
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Clip:
+    """A clip that may be seen again."""
+
+    scene: Scene
+    pixels: Tensor
+    """Bytes ``3 F H W``."""
+    masks: Tensor
+    """Booleans ``a F H W``."""
+
+
 def train_looks(probe: WorldProbe, training: WorldProbeTraining) -> None:
     """Fit style, weather, place, light, material, face and effect on true clips."""
     settings = WorldSettings(weather_share=0.7, style_share=0.6, face_share=0.6, speech_share=0.1)
     stream, rng = _worlds(training, "look", settings), generator(training.seed, "look")
+    dice, kept = Random(derive_seed(training.seed, "look again")), list[_Clip]()
 
     def step(number: int) -> Tensor:
         scenes = [next(stream) for _ in range(training.scenes)]
         pixels, masks = render_video(scenes, _SHAPE), render_masks(scenes, _SHAPE)
         if training.degrade is not None and number % 2:
             pixels = training.degrade(pixels)
+        levels = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        new = [
+            _Clip(scene=scene, pixels=levels[k], masks=masks[k]) for k, scene in enumerate(scenes)
+        ]
+        clips = [*new, *dice.sample(kept, min(training.again, len(kept)))]
+        for clip in new:
+            if len(kept) < _KEPT_CLIPS:
+                kept.append(clip)
+            else:
+                kept[dice.randrange(_KEPT_CLIPS)] = clip
+        pixels = torch.stack([clip.pixels for clip in clips]) / 127.5 - 1
         frames = augmented(rearrange(pixels, "b c f h w -> (b f) c h w"), rng)
-        pixels = rearrange(frames, "(b f) c h w -> b c f h w", b=len(scenes))
-        return look_loss(probe, scenes, pixels, masks)
+        pixels = rearrange(frames, "(b f) c h w -> b c f h w", b=len(clips))
+        return look_loss(probe, [clip.scene for clip in clips], pixels, [c.masks for c in clips])
 
     parts = [probe.frames, probe.style, probe.weather, probe.place, probe.light]
     parts += [probe.crops, probe.material, probe.face, probe.effect]

@@ -164,8 +164,7 @@ FAINT_CLIPS = replace(
     looks=("mosaic", "rain"),
     start=170 * 10**6,
 )
-"""Bricks and rain, which held-out instructions miss most; in the sentences of lessons they come as
-other looks do."""
+"""Bricks and rain again, of which latents show the least."""
 FAINT_PICTURES = replace(
     CHANGES,
     folder="data/lessons-faint-pictures",
@@ -192,19 +191,19 @@ THING_CLIPS = replace(
 )
 """Subjects in clips again, with what becomes of things in clips that are given."""
 _BUCKETS = (
-    (PLAIN_EDITED_PICTURES, 0.04, 44),
-    (LOOK_PICTURES, 0.02, 44),
-    (CHANGES, 0.08, 44),
-    (FAINT_PICTURES, 0.12, 44),
-    (THINGS, 0.14, 44),
+    (PLAIN_EDITED_PICTURES, 0.03, 44),
+    (LOOK_PICTURES, 0.01, 44),
+    (CHANGES, 0.21, 44),
+    (FAINT_PICTURES, 0.03, 44),
+    (THINGS, 0.19, 44),
     (SUBJECTS, 0.04, 40),
     (PLAIN_PICTURES, 0.01, 40),
     (PLAIN_EDITS, 0.02, 12),
     (PLAIN_IMAGES, 0.01, 12),
     (LOOKS, 0.01, 12),
-    (LOOK_CLIPS, 0.08, 12),
-    (FAINT_CLIPS, 0.18, 12),
-    (SUBJECT_CLIPS, 0.08, 14),
+    (LOOK_CLIPS, 0.14, 12),
+    (FAINT_CLIPS, 0.06, 12),
+    (SUBJECT_CLIPS, 0.07, 14),
     (THING_CLIPS, 0.16, 14),
     (MOTIONS, 0.01, 10),
 )
@@ -245,7 +244,13 @@ def references_of(mixed: TrainConfig) -> TrainConfig:
             ShardData(folder=bucket.folder, weight=weight, batch_size=size)
             for bucket, weight, size in _BUCKETS
         ),
-        tasks=replace(mixed.tasks, text_dropout=0.12, reference_dropout=0.02, silent_lessons=0.8),
+        tasks=replace(
+            mixed.tasks,
+            text_dropout=0.12,
+            reference_dropout=0.02,
+            silent_lessons=0.8,
+            strange_words=0.35,
+        ),
         optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
         sigma=replace(mixed.sigma, lag_share=0.75, max_lag=48.0),
         contact_weight=5.0,
