@@ -1,7 +1,11 @@
+from random import Random
+
 import torch
 
 from openreels.core.shapes import ClipShape
 from openreels.evaluation.train_world_probe import (
+    SeenClip,
+    SeenClips,
     WorldProbeTraining,
     look_loss,
     train_looks,
@@ -43,3 +47,25 @@ def test_short_trainings_change_just_their_part():
     changed = {k for k, v in probe.state_dict().items() if not torch.equal(v, before[k])}
     assert {"style.weight", "face.weight"} <= changed
     assert all(torch.isfinite(p).all() for p in probe.parameters())
+
+
+def test_earlier_clips_are_seen_again_and_the_oldest_give_way():
+    scene = sample_scene(4, 0, settings=WorldSettings())
+    masks = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    clips = [
+        SeenClip(scene=scene, pixels=torch.full((3, 1, 8, 8), k, dtype=torch.uint8), masks=masks)
+        for k in range(40)
+    ]
+    seen = SeenClips(3, 6, Random(0))
+    again = set[int]()
+    for step in range(20):
+        new = clips[2 * step : 2 * step + 2]
+        drawn = seen.beside(new)
+        assert drawn[:2] == new
+        earlier = [int(clip.pixels[0, 0, 0, 0]) for clip in drawn[2:]]
+        assert len(set(earlier)) == len(earlier) == min(3, 2 * step)
+        assert all(number < 2 * step for number in earlier)
+        if step == 19:
+            again = set(earlier)
+    assert min(again) > 5
+    assert SeenClips(0, 6, Random(0)).beside(clips[:2]) == clips[:2]
