@@ -11,6 +11,7 @@ from openreels.training.references import (
     FAINT_PICTURES,
     LOOK_CLIPS,
     MOTIONS,
+    MOVE_CLIPS,
     REFERENCE_DATA,
     SUBJECT_CLIPS,
     SUBJECTS,
@@ -79,3 +80,9 @@ def test_things_in_clips_are_shown_or_change():
     drawn = [task for task, _ in _drawn(THING_CLIPS, 24)]
     assert {task.source is None for task in drawn} == {True, False}
     assert all(task.source is not None or task.references for task in drawn)
+
+
+def test_cameras_and_paths_are_shown_in_clips():
+    assert MOVE_CLIPS.clip.shape.num_frames > 1
+    names = {task.name for task, _ in _drawn(MOVE_CLIPS, 24)}
+    assert {"edit camera", "motion by reference", "images and motion"} <= names

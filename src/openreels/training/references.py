@@ -190,10 +190,25 @@ THING_CLIPS = replace(
     count=2560,
 )
 """Subjects in clips again, with what becomes of things in clips that are given."""
+MOVE_CLIPS = replace(
+    LOOK_CLIPS,
+    folder="data/lessons-move-clips",
+    lessons=(
+        ("edit camera", 2.5),
+        ("edit shape", 2.0),
+        ("motion by reference", 2.5),
+        ("images and motion", 2.5),
+        ("edit material", 0.5),
+    ),
+    start=210 * 10**6,
+    count=2560,
+)
+"""Cameras and paths, which single frames cannot show: a run without them takes an edit of the
+camera for one of the weather."""
 _BUCKETS = (
     (PLAIN_EDITED_PICTURES, 0.03, 44),
     (LOOK_PICTURES, 0.01, 44),
-    (CHANGES, 0.21, 44),
+    (CHANGES, 0.19, 44),
     (FAINT_PICTURES, 0.03, 44),
     (THINGS, 0.19, 44),
     (SUBJECTS, 0.04, 40),
@@ -201,10 +216,11 @@ _BUCKETS = (
     (PLAIN_EDITS, 0.02, 12),
     (PLAIN_IMAGES, 0.01, 12),
     (LOOKS, 0.01, 12),
-    (LOOK_CLIPS, 0.14, 12),
-    (FAINT_CLIPS, 0.06, 12),
+    (LOOK_CLIPS, 0.12, 12),
+    (FAINT_CLIPS, 0.04, 12),
     (SUBJECT_CLIPS, 0.07, 14),
     (THING_CLIPS, 0.16, 14),
+    (MOVE_CLIPS, 0.06, 12),
     (MOTIONS, 0.01, 10),
 )
 """Each with its share of the batches and its samples a batch."""
