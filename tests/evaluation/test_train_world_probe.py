@@ -49,7 +49,7 @@ def test_short_trainings_change_just_their_part():
     assert all(torch.isfinite(p).all() for p in probe.parameters())
 
 
-def test_earlier_clips_are_seen_again_and_the_oldest_give_way():
+def test_earlier_clips_are_seen_again_and_give_way_to_new_ones():
     scene = sample_scene(4, 0, settings=WorldSettings())
     masks = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
     clips = [

@@ -16,6 +16,7 @@ from openreels.core.shapes import SAMPLE_RATE_HZ, ClipShape
 from openreels.evaluation.looks import AFFECTED, FACES, crops_of
 from openreels.evaluation.sounds import sound_levels
 from openreels.evaluation.train_probes import augmented, unwatched
+from openreels.media.clip import from_bytes, to_bytes
 from openreels.models.probe.world import WorldProbe
 from openreels.stage.reference_edits import affected
 from openreels.stage.reference_views import Dice
@@ -114,7 +115,7 @@ class SeenClip:
     scene: Scene
     """What is true."""
     pixels: UInt8[Tensor, "3 F H W"]
-    """Its pixels, 255 is 1 and 0 is -1."""
+    """Its pixels as ``media.clip.to_bytes`` gives them."""
     masks: Bool[Tensor, "a F H W"]
     """Its actors."""
 
@@ -161,12 +162,12 @@ def train_looks(probe: WorldProbe, training: WorldProbeTraining) -> None:
         pixels, masks = render_video(scenes, _SHAPE), render_masks(scenes, _SHAPE)
         if training.degrade is not None and number % 2:
             pixels = training.degrade(pixels)
-        levels = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        levels = to_bytes(pixels)
         clips = seen.beside([
             SeenClip(scene=scene, pixels=levels[k], masks=masks[k])
             for k, scene in enumerate(scenes)
         ])
-        pixels = torch.stack([clip.pixels for clip in clips]) / 127.5 - 1
+        pixels = from_bytes(torch.stack([clip.pixels for clip in clips]))
         frames = augmented(rearrange(pixels, "b c f h w -> (b f) c h w"), rng)
         pixels = rearrange(frames, "(b f) c h w -> b c f h w", b=len(clips))
         return look_loss(probe, [clip.scene for clip in clips], pixels, [c.masks for c in clips])
