@@ -38,7 +38,7 @@ def inspect(
 
 def _weights(file: Path) -> dict[str, Any]:
     from openreels.weights.lora import LoraHeader, read_any_header
-    from openreels.weights.tensors import read_tensors
+    from openreels.weights.tensors import read_tensors, stored_types
 
     header = read_any_header(file)
     is_lora = isinstance(header, LoraHeader)
@@ -47,7 +47,7 @@ def _weights(file: Path) -> dict[str, Any]:
         "kind": "low-rank changes" if is_lora else "weights",
         "network": header.network,
         "parameters": sum(tensor.numel() for tensor in tensors),
-        "dtypes": sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors}),
+        "dtypes": list(stored_types(file)),
         "config": to_dict(header.config) if is_lora else header.config,
         "metadata": header.metadata,
     }

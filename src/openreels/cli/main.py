@@ -12,6 +12,7 @@ from openreels.cli.average import average
 from openreels.cli.bench import bench
 from openreels.cli.generate import generate
 from openreels.cli.inspect import inspect
+from openreels.cli.pack import pack
 from openreels.cli.plan import plan
 from openreels.cli.refine import refine
 from openreels.cli.stage import stage_app
@@ -35,6 +36,7 @@ app.command()(plan)
 app.command()(bench)
 app.command()(train)
 app.command()(average)
+app.command()(pack)
 app.command()(inspect)
 
 

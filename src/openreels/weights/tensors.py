@@ -12,6 +12,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from openreels.core.errors import CheckpointError
+from openreels.weights.int8 import PACKING, pack, unpack
+
+_PACKING = "packing"
+"""Key of the header of a file in eight bits; nobody else sees it."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -33,15 +37,24 @@ def write_atomic(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, packed: bool = False
+) -> None:
     """Write tensors and a header of JSON values, atomically.
 
     Args:
         path: A ``.safetensors`` file; replaced when it exists.
         tensors: Any device, any strides; tied tensors are written once for each name.
         header: JSON values by key, read back by ``read_header``.
+        packed: Whether matrices are stored in eight bits (``weights.int8``); they are read back
+            in half precision.
+
+    Raises:
+        ValueError: If something cannot be packed.
     """
     own = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    if packed:
+        own, header = pack(own), {**header, _PACKING: PACKING}
     text = {key: json.dumps(value) for key, value in header.items()}
     write_atomic(path, save(own, metadata=text))
 
@@ -57,12 +70,26 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read all tensors, on the CPU and as stored, and the header.
+    """Read all tensors, on the CPU and as stored, and the header; eight bits become half precision.
 
     Raises:
         CheckpointError: As ``read_header``.
     """
     return _read(path, with_tensors=True)
+
+
+def stored_types(path: Path) -> tuple[str, ...]:
+    """Names of the types of a file's tensors, e.g. ``F16`` and ``I8``, in alphabetical order.
+
+    Raises:
+        CheckpointError: If the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            names: list[str] = list(file.keys())
+            return tuple(sorted({str(file.get_slice(name).get_dtype()) for name in names}))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}); get or write it again") from error
 
 
 def check_format(path: Path, header: Mapping[str, Any], known: int) -> None:
@@ -102,7 +129,20 @@ def _read(path: Path, *, with_tensors: bool) -> tuple[dict[str, Tensor], dict[st
             f"the header of {path} was not written by openreels ({error}); "
             "convert the file or choose another"
         ) from error
-    return tensors, header
+    packing = header.pop(_PACKING, None)
+    if packing is None:
+        return tensors, header
+    if packing != PACKING:
+        raise CheckpointError(
+            f"{path} is packed as {packing!r}, this version reads {PACKING!r}; install the version "
+            "that wrote it"
+        )
+    try:
+        return unpack(tensors), header
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path} holds scales that fit no matrix ({error}); get or write it again"
+        ) from error
 
 
 def as_dtype(tensors: Mapping[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
