@@ -19,7 +19,7 @@ from openreels.evaluation.sounds import read_sound
 from openreels.media.clip import Clip
 from openreels.models.probe.model import StageProbe
 from openreels.pipelines.components import SHIPPED
-from openreels.pipelines.low_rank import REFERENCES_FILE
+from openreels.pipelines.low_rank import REFERENCES_FILE, WORLD_LORA_FILE
 
 PROBE_PX = 64
 """Shorter side of the clips that the probes know."""
@@ -62,12 +62,16 @@ def digest_of(model: str | Path, *, referenced: bool = False) -> str:
 
     Args:
         model: The shipped one or a folder.
-        referenced: Whether with its changes for references.
+        referenced: Whether with its changes for references; else with those for the whole world,
+            where it has any.
     """
     shipped = Path(str(files("openreels.weights"))) / "files"
     folder = shipped if str(model) == SHIPPED else Path(model)
-    names = ("mmdit.safetensors", *((REFERENCES_FILE,) if referenced else ()))
-    digest = hashlib.sha256(b"".join((folder / name).read_bytes() for name in names))
+    paths = (
+        folder / "mmdit.safetensors",
+        folder / (REFERENCES_FILE if referenced else WORLD_LORA_FILE),
+    )
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.exists()))
     return digest.hexdigest()[:8]
 
 

@@ -13,7 +13,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
-from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE, add_lora
+from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE, WORLD_LORA_FILE, add_lora
 from openreels.weights.checkpoint import load_network, save_network
 from openreels.weights.lora import read_lora, save_lora
 
@@ -101,6 +101,43 @@ def test_a_named_file_changes_the_base_and_what_references_have(folder, componen
     )
     torch.testing.assert_close(half - before, 0.5 * (all_ - before), rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(more - before, 1.5 * (all_ - before), rtol=1e-4, atol=1e-5)
+
+
+def _world(folder, base):
+    config = LowRankConfig(rank=2, alpha=2.0, layers=("video.",))
+    network = MMDiT(base.config)
+    add_low_rank(network, config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
+    factors = low_rank_factors(network.state_dict(), ())
+    save_lora(folder / WORLD_LORA_FILE, network, factors, config)
+
+
+def test_the_world_is_in_requests_without_references_and_in_no_other(
+    folder, components, request_with_picture
+):
+    plain = Components.load(folder)
+    _world(folder, components.mmdit)
+    both = Components.load(folder)
+    named = Components.load(folder, loras=((folder / WORLD_LORA_FILE, 1.0),))
+    (folder / WORLD_LORA_FILE).rename(folder / "world.safetensors")
+    merged = Components.load(folder, loras=((folder / "world.safetensors", 1.0),))
+    with_world, without = generate(both, PLAIN), generate(plain, PLAIN)
+    assert not np.array_equal(with_world.clip.frames, without.clip.frames)
+    assert np.array_equal(with_world.clip.frames, generate(merged, PLAIN).clip.frames)
+    assert not np.array_equal(with_world.clip.frames, generate(named, PLAIN).clip.frames)
+    ours, theirs = generate(both, request_with_picture), generate(plain, request_with_picture)
+    assert np.array_equal(ours.clip.frames, theirs.clip.frames)
+
+
+def test_what_the_world_leaves_alone_is_shared(folder, components):
+    _world(folder, components.mmdit)
+    both = Components.load(folder)
+    world, referenced = (dict(one.named_parameters()) for one in (both.mmdit, both.referenced))
+    shared = {name for name in world if world[name] is referenced[name]}
+    assert {name for name in world if name.startswith("audio.")} <= shared
+    assert not any(name.startswith("video.") and name.endswith("qkv.weight") for name in shared)
 
 
 def test_changes_of_another_base_are_refused(folder, components):

@@ -9,7 +9,14 @@ from openreels.core.config import from_json, to_json
 from openreels.core.shapes import ClipShape
 from openreels.stage.geometry import half_size
 from openreels.stage.lexicon_looks import HELD_OUT_SCREEN_WORDS, SCREEN_WORDS
-from openreels.stage.looks import CUT_GRID_S, SHORTEST_SHOT_S, LookSettings, add_looks, close_up
+from openreels.stage.looks import (
+    CUT_GRID_S,
+    SHORTEST_SHOT_S,
+    LookSettings,
+    add_looks,
+    close_up,
+    has_looks,
+)
 from openreels.stage.overlays import axes, spread
 from openreels.stage.physics import pose
 from openreels.stage.sample import truth_from_json, truth_of, truth_to_json
@@ -118,3 +125,16 @@ def test_truth_with_looks_survives_json(scenes):
 def test_impossible_looks_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         WorldSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    "look", ["weather", "style", "face", "words", "watermark", "logo", "cut", "effect"]
+)
+def test_a_scene_with_a_look_is_known_from_one_without(look):
+    settings = WorldSettings(**{f"{look}_share": 1.0})
+    plain = [sample_scene(3, index) for index in range(30)]
+    shown = [sample_scene(3, index, settings=settings) for index in range(30)]
+    assert not any(map(has_looks, plain))
+    changed = [a != b for a, b in zip(plain, shown, strict=True)]
+    assert any(changed)
+    assert [has_looks(scene) for scene in shown] == changed

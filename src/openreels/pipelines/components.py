@@ -16,7 +16,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.fast import FastBase, check_base, check_pair, find_fast
-from openreels.pipelines.low_rank import add_lora, find_referenced, taught_by
+from openreels.pipelines.low_rank import add_lora, find_referenced, taught_by, with_world
 from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
 
@@ -100,8 +100,9 @@ class Components:
         Args:
             model: ``stage``, the one inside the package, or a folder that holds
                 ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
-                may hold ``refiner.safetensors``, ``mmdit-references-lora.safetensors``, and
-                ``mmdit-fast.safetensors`` or ``mmdit-fast-lora.safetensors``.
+                may hold ``refiner.safetensors``, ``mmdit-references-lora.safetensors``,
+                ``mmdit-world-lora.safetensors``, and ``mmdit-fast.safetensors`` or
+                ``mmdit-fast-lora.safetensors``, which changes the base with its world.
             device: Where they go.
             loras: Files of low-rank changes that are added to the transformer, and how much of
                 each; what the folder holds as changes of the base has them too.
@@ -131,7 +132,8 @@ class Components:
             refiner = refiner.requires_grad_(False).to(compute_dtype(device))
         for path, scale in loras:
             add_lora(mmdit, path, scale=scale)
-        fast, referenced = find_fast(folder, mmdit), find_referenced(folder, mmdit)
+        referenced, mmdit = find_referenced(folder, mmdit), with_world(folder, mmdit)
+        fast = find_fast(folder, mmdit)
         for other in (referenced, None if fast is None else fast.network):
             if other is not None:
                 other.to(compute_dtype(device))

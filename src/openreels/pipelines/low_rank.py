@@ -1,8 +1,10 @@
-"""Low-rank changes of the base: those that a user names, and those for references and edits.
+"""Low-rank changes of the base: those that a user names, and those of a model's folder. Ours.
 
-A model may hold ``mmdit-references-lora.safetensors`` beside ``mmdit.safetensors``: what the base
-needs to read references and sources in context. Requests that have any run on the base with these
-changes, all others on the base itself, so that neither has to give way to the other. Ours.
+A model may hold two files of them beside ``mmdit.safetensors``:
+``mmdit-references-lora.safetensors``, what the base needs to read references and sources in
+context, and ``mmdit-world-lora.safetensors``, what it needs to show all that words ask for.
+Requests with references or a source run on the base with the first, all others on the base with
+the second, so that neither has to give way to the other.
 """
 
 from collections.abc import Mapping
@@ -23,6 +25,8 @@ from openreels.weights.lora import (
 REFERENCES_FILE = "mmdit-references-lora.safetensors"
 """Changes of the base for requests with references or a source in context; a model need not have
 them."""
+WORLD_LORA_FILE = "mmdit-world-lora.safetensors"
+"""Changes of the base for requests without them; a model need not have them either."""
 NAMES = "tag_table"
 """The parameter with the names of references, which a base need not have."""
 
@@ -61,12 +65,32 @@ def find_referenced(folder: Path, base: MMDiT) -> MMDiT | None:
         CheckpointError: If the file does not fit the base.
     """
     path = folder / REFERENCES_FILE
-    if not path.exists():
-        return None
+    return _changed(base, path).requires_grad_(False) if path.exists() else None
+
+
+def with_world(folder: Path, base: MMDiT) -> MMDiT:
+    """Load what shows all that words ask for, of a model's folder.
+
+    Args:
+        folder: With or without ``WORLD_LORA_FILE``.
+        base: The base, which stays as it is; what the changes leave alone is shared with it.
+
+    Returns:
+        The base with the changes, frozen; the base itself where the folder has none.
+
+    Raises:
+        CheckpointError: If the file does not fit the base.
+    """
+    path = folder / WORLD_LORA_FILE
+    return _changed(base, path).requires_grad_(False) if path.exists() else base
+
+
+def _changed(base: MMDiT, path: Path) -> MMDiT:
+    """A copy of the base with the changes of a file."""
     tensors, header = read_lora(path)
     network = copy_to_change(base, tensors)
     _add(network, tensors, header, path, 1.0)
-    return network.requires_grad_(False)
+    return network
 
 
 def taught_by(folder: Path) -> tuple[str, ...]:

@@ -91,6 +91,18 @@ class _Dice(Dice):
         super().__init__(generator(scene.seed, "look", look, scene.index))
 
 
+def has_looks(scene: Scene) -> bool:
+    """Whether a scene shows what only long captions tell: a look of ``LookSettings``."""
+    return bool(
+        scene.style != STYLES[0]
+        or scene.weather != WEATHERS[0]
+        or scene.overlays
+        or scene.shots
+        or scene.effects
+        or any(actor.face is not None for actor in scene.actors)
+    )
+
+
 def add_looks(scene: Scene, settings: LookSettings, places: tuple[Place, ...] = PLACES) -> Scene:
     """Draw the looks of a scene.
 

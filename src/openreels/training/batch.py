@@ -37,6 +37,7 @@ from openreels.diffusion.path import add_noise, velocity_of
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.patchify import patchify
 from openreels.stage.captions import caption
+from openreels.stage.looks import has_looks
 from openreels.stage.scene import Scene
 from openreels.training.config import TaskConfig, TrainConfig
 from openreels.training.keyframes import keyframes_known
@@ -96,7 +97,9 @@ class TrainingBatch:
         return Joint(self.sigma, self.sigma if self.audio_sigma is None else self.audio_sigma)
 
 
-def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> TaskDraw:
+def draw_tasks(
+    config: TaskConfig, batch_size: int, source: torch.Generator, *, picture: bool = False
+) -> TaskDraw:
     """Draw the structure of a batch by its share, then a task a sample within it.
 
     Silent batches take the mask tasks as well, in the proportion of the batches with sound, so that
@@ -107,16 +110,27 @@ def draw_tasks(config: TaskConfig, batch_size: int, source: torch.Generator) -> 
         batch_size: Samples; a batch of pictures has ``pictures_factor`` times as many, one of sound
             alone ``sounds_factor`` times.
         source: Source of the draws.
+        picture: Whether the samples are single frames, for which only tasks of these are drawn.
 
     Returns:
         The tasks.
+
+    Raises:
+        ValueError: If the mixture has no task for single frames, and these are asked for.
     """
     groups: dict[tuple[bool, bool, bool], dict[str, float]] = {}
     for name, share in config.mix:
         task = TASKS[name]
+        if picture and not task.single_frame:
+            continue
         sound = task.sound and config.sound
         group = groups.setdefault((task.video, sound, task.single_frame), {})
         group[name] = share
+    if not groups:
+        raise ValueError(
+            "a bucket of single frames needs a task of them in the mix, got "
+            f"{', '.join(name for name, _ in config.mix)}; add t2i"
+        )
     totals = torch.tensor([sum(group.values()) for group in groups.values()])
     structure = list(groups)[int(torch.multinomial(totals, 1, generator=source))]
     video, sound, picture = structure
@@ -142,6 +156,9 @@ def draw_prompts(
 ) -> tuple[str, ...]:
     """Draw a paraphrase a sample, or the empty prompt.
 
+    A scene with looks has no short caption, which would not name them: what nobody asks for must
+    not be shown.
+
     Args:
         scenes: What the samples show.
         config: Shares of dropped and short prompts.
@@ -155,7 +172,11 @@ def draw_prompts(
     return tuple(
         ""
         if drop < config.text_dropout
-        else caption(scene, variant, tier="short" if brief < config.short_share else "long")
+        else caption(
+            scene,
+            variant,
+            tier="short" if brief < config.short_share and not has_looks(scene) else "long",
+        )
         for scene, variant, drop, brief in zip(scenes, variants, dropped, short, strict=True)
     )
 

@@ -215,7 +215,7 @@ class TaskConfig:
     """Share of the batches of lessons of clips that run the audio branch alone, with what is heard
     of their references. Not given by the paper: ours."""
     short_share: float = 0.25
-    """Share of short captions among the rest; the others are long."""
+    """Share of short captions among the rest, where scenes have no looks; the others are long."""
     strange_words: float = 0.0
     """Share of the instructions in which words that say nothing of the result are replaced by
     words that no lesson has (``training.strange_words``). Not given by the paper: ours."""

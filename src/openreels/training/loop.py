@@ -323,15 +323,15 @@ class _Run:
             raise TypeError("a bucket of the base must have shapes and black latents")
         source = generator(config.seed, "tasks", step)
         began = time.perf_counter()
+        picture = bucket.dataset.shape.num_frames == 1
         if bucket.dataset.has_lessons:
-            picture = bucket.dataset.shape.num_frames == 1
             video, sound = draw_structure(config.tasks, source, picture=picture)
             count = config.tasks.factor(video=video, picture=False) * bucket.batch_size
             latents = sampler.take(index, count)
             names = tuple(one.task for one in latents.lessons)
             draw = TaskDraw(names=names, video=video, sound=sound, picture=picture)
         else:
-            draw = draw_tasks(config.tasks, bucket.batch_size, source)
+            draw = draw_tasks(config.tasks, bucket.batch_size, source, picture=picture)
             latents = sampler.take(index, len(draw.names))
         batch = self.maker.make(
             latents,

@@ -40,6 +40,7 @@ from openreels.training.references import REFERENCE_DATA, references_of
 from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
 from openreels.training.schedule import DATA, STAGES
+from openreels.training.whole_world import LOOKS_DATA, world_of
 
 Part: TypeAlias = PrecomputeConfig | RefinerPairsConfig | TrainConfig | Companion
 Recipe: TypeAlias = Callable[[], tuple[Part, ...]]
@@ -370,6 +371,8 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_references": lambda: REFERENCE_DATA,
     "stage_data_heard": lambda: (HEARD, HEARD_LESSONS),
     "stage_heard": lambda: (heard_of(_run_of(stage_mixed()), SHORT),),
+    "stage_data_world": lambda: LOOKS_DATA,
+    "stage_world": lambda: (world_of(_run_of(stage_mixed())),),
     "stage_references": lambda: (references_of(_run_of(stage_mixed())),),
     "stage_distilled": stage_distilled,
     "schedule_data": schedule_data,
