@@ -12,7 +12,6 @@ UNTRAINED = frozenset({
     "effect",
     "storyboard",
     "music-reference",
-    "edit-camera",
     "speech",
     "song",
     "music",
