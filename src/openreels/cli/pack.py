@@ -16,9 +16,10 @@ def pack(
     """Write weights with eight bits a number: half the size, read wherever the file was."""
     from openreels.weights.packing import pack_file
 
+    before = file.stat().st_size if file.exists() else 0  # which the result may replace
     pack_file(file, output)
     if as_json:
-        before, after = file.stat().st_size, output.stat().st_size
+        after = output.stat().st_size
         print_json({"path": str(output), "bytes": after, "bytes_before": before})
     else:
         typer.echo(str(output))

@@ -9,8 +9,8 @@ from dataclasses import replace
 from openreels.nn.low_rank import LowRankConfig
 from openreels.stage.world import WorldSettings
 from openreels.training.config import DEFAULT_MIX, ShardData, TrainConfig
-from openreels.training.references import ENDS
-from openreels.training.schedule import bucket_of
+from openreels.training.references import ENDS, references_of
+from openreels.training.schedule import PICTURES, bucket_of
 
 LOOKS_WORLD = WorldSettings(
     weather_share=0.35,
@@ -25,10 +25,10 @@ LOOKS_WORLD = WorldSettings(
 )
 """All that is seen and nothing that is only heard. A sixth of its scenes have none of its looks."""
 LOOKS_PICTURES = replace(
-    bucket_of("looks-pictures", 1 / 16, "1:1", 16_384),
+    PICTURES,
+    folder="data/looks-pictures",
     start=230 * 10**6,
-    shard_size=1024,
-    batch_size=64,
+    count=16_384,
     world=replace(LOOKS_WORLD, cut_share=0.0, effect_share=0.0),
 )
 LOOKS_CLIPS = replace(bucket_of("looks-2s", 2.0, "1:1", 4096), start=250 * 10**6, world=LOOKS_WORLD)
@@ -40,8 +40,8 @@ def world_of(mixed: TrainConfig) -> TrainConfig:
     """Weather, styles, faces, overlays and cuts from words, as low-rank changes of the base.
 
     Three batches in ten are those of the base's own run, so that it keeps what it knows. The audio
-    branch stays as it is and reads its sound off the picture; half of the batches with sound let
-    it tell the picture where things must touch.
+    branch stays as it is and reads its sound off the picture; batches with sound let it tell the
+    picture where things must touch. How the changes are made and learnt is as for references.
 
     Args:
         mixed: The run that the base had.
@@ -51,18 +51,17 @@ def world_of(mixed: TrainConfig) -> TrainConfig:
     """
     given = tuple((name, 0.4 * share) for name, share in DEFAULT_MIX[4:])
     plain = sum(bucket.weight for bucket in mixed.data)
+    changes = references_of(mixed)
     return replace(
-        mixed,
+        changes,
         name="stage_world",
-        init="shipped",
-        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=ENDS),
+        model=mixed.model,
+        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=ENDS),  # without names
         data=(
             ShardData(folder=LOOKS_PICTURES.folder, weight=0.35, batch_size=20),
             ShardData(folder=LOOKS_CLIPS.folder, weight=0.35, batch_size=16),
             *(replace(bucket, weight=0.3 * bucket.weight / plain) for bucket in mixed.data),
         ),
         tasks=replace(mixed.tasks, mix=(("t2v", 0.66), ("t2av", 0.14), ("t2i", 0.12), *given)),
-        optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
-        sigma=replace(mixed.sigma, lag_share=0.75, max_lag=48.0),
-        contact_weight=5.0,
+        change_weight=mixed.change_weight,
     )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from openreels.weights.lora import read_any_header
-from openreels.weights.tensors import read_header, read_tensors, write_tensors
+from openreels.weights.tensors import read_tensors, write_tensors
 
 
 def pack_file(source: str | Path, path: str | Path) -> None:
@@ -22,5 +22,5 @@ def pack_file(source: str | Path, path: str | Path) -> None:
     """
     source = Path(source)
     read_any_header(source)  # refuses what is neither
-    tensors, _ = read_tensors(source)
-    write_tensors(Path(path), tensors, read_header(source), packed=True)
+    tensors, header = read_tensors(source)
+    write_tensors(Path(path), tensors, header, packed=True)
