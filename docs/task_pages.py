@@ -151,8 +151,8 @@ _FAILS = (
     "`python docs/make_tasks.py`, which runs the command that the page shows."
 )
 _UNTRAINED = (
-    "**The shipped weights are not trained for it**: the result does not follow what is given or "
-    "asked. Below is what they do."
+    "**The shipped weights are not trained for it, or too little**: the result does not follow "
+    "what is given or asked. Below is what they do."
 )
 
 

@@ -17,9 +17,8 @@ UNTRAINED = frozenset({
     "music",
     "words",
     "cuts",
-    "looks",
 })
-"""Names of the pages of what the shipped weights were not trained for."""
+"""Names of the pages of what the shipped weights were not trained for, or too little."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
