@@ -10,6 +10,7 @@ from typer.exceptions import TyperException
 from openreels import __version__
 from openreels.cli.average import average
 from openreels.cli.bench import bench
+from openreels.cli.combine import combine
 from openreels.cli.generate import generate
 from openreels.cli.inspect import inspect
 from openreels.cli.pack import pack
@@ -36,6 +37,7 @@ app.command()(plan)
 app.command()(bench)
 app.command()(train)
 app.command()(average)
+app.command()(combine)
 app.command()(pack)
 app.command()(inspect)
 

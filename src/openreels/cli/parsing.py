@@ -57,11 +57,12 @@ def parse_tagged(text: str, *, option: str) -> dict[str, Any]:
     return {"tag": tag, "path": path}
 
 
-def parse_lora(text: str) -> tuple[str, float]:
+def parse_lora(text: str, *, option: str = "--lora") -> tuple[str, float]:
     """``FILE`` or ``FILE=SCALE``.
 
     Args:
-        text: Value of ``--lora``.
+        text: Value of the option.
+        option: Its name, for the message.
 
     Returns:
         Path of a file of low-rank changes, and how much of them is added.
@@ -77,7 +78,7 @@ def parse_lora(text: str) -> tuple[str, float]:
         share = math.nan
     if not path.strip() or not math.isfinite(share):
         raise ValueError(
-            f"--lora takes FILE or FILE=SCALE, got {text!r}; the scale must be a finite number"
+            f"{option} takes FILE or FILE=SCALE, got {text!r}; the scale must be a finite number"
         )
     return path, share
 
