@@ -139,12 +139,12 @@ def test_what_has_no_sum_is_refused_and_nothing_is_written(tmp_path, base):
         combine_files(base, ((base, 1.0),), out)
     other = tmp_path / "vae.safetensors"
     save_network(other, VideoVAE(vae_presets.tiny()), dtype=torch.float32)
-    with pytest.raises(CheckpointError, match="choose files of one"):
+    with pytest.raises(CheckpointError, match="changes the network mmdit, got video_vae"):
         combine_files(other, ((first, 1.0),), out)
     wide = tmp_path / "wide.safetensors"
     save_network(wide, _network(mlp_width=96), dtype=torch.float32)
     inner = next(name for name, _ in _network().named_modules() if name.endswith("mlp.up"))
     second = _saved(tmp_path / "b.safetensors", 2, layers=(inner,))
-    with pytest.raises(CheckpointError, match="in the shape that is changed"):
+    with pytest.raises(CheckpointError, match="does not fit the network"):
         combine_files(wide, ((second, 1.0),), out)
     assert not out.exists()

@@ -5,6 +5,7 @@ the files need not be of runs with one beginning.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,19 @@ from openreels.core.config import to_dict
 from openreels.core.errors import CheckpointError
 from openreels.nn.low_rank import LowRankConfig
 from openreels.weights.average import TAUGHT
-from openreels.weights.lora import LoraHeader, read_any_header, read_lora
+from openreels.weights.lora import LoraHeader, factor_pairs, read_any_header, read_lora
 from openreels.weights.tensors import as_dtype, read_header, read_tensors, write_tensors
 
-Part = tuple[dict[str, Tensor], LoraHeader, float]
-"""Tensors of a file, its header, and how much of it is taken."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Part:
+    """What is taken of one file."""
+
+    pairs: dict[str, tuple[Tensor, Tensor]]
+    """Both factors of every layer, the second in its part: their product is what is added."""
+    whole: dict[str, Tensor]
+    header: LoraHeader
+    share: float
 
 
 def combine_files(
@@ -50,81 +59,78 @@ def combine_files(
     """
     if not parts:
         raise ValueError("a sum needs at least one file of low-rank changes, got none")
-    base, read = Path(base), [_part(Path(file), scale) for file, scale in parts]
-    rank = max(header.config.rank for _, header, _ in read) if rank is None else rank
+    base = Path(base)
+    network, weights = read_any_header(base).network, read_tensors(base)[0]
+    read = [_part(Path(file), share, network, weights) for file, share in parts]
+    rank = max(part.header.config.rank for part in read) if rank is None else rank
     if rank < 1:
         raise ValueError(f"rank must be at least 1, got {rank}")
-    network = read_any_header(base).network
-    if others := {header.network for _, header, _ in read} - {network}:
-        raise CheckpointError(
-            f"{base} holds a network {network}, changes are of {', '.join(sorted(others))}; "
-            "choose files of one"
-        )
-    weights = read_tensors(base)[0]
-    _check_shapes(base, weights, read)
-    whole, factors = _whole(weights, read), _factors(read, rank)
+    whole = _whole(weights, read)
     config = LowRankConfig(rank=rank, alpha=float(rank), layers=_layers(read), whole=tuple(whole))
     header = read_header(Path(parts[0][0])) | {
         "config": to_dict(config),
         "metadata": _story(read),
     }
-    write_tensors(Path(path), as_dtype(whole | factors, torch.float16), header)
+    made = whole | _factors(read, rank)
+    write_tensors(Path(path), as_dtype(made, torch.float16), header)
 
 
-def _part(path: Path, scale: float) -> Part:
+def _part(path: Path, share: float, network: str, weights: Mapping[str, Tensor]) -> _Part:
     tensors, header = read_lora(path)
-    return tensors, header, scale
+    if header.network != network:
+        raise CheckpointError(
+            f"{path} changes the network {header.network}, got {network}; choose another"
+        )
+    names = set(header.config.whole) & tensors.keys()
+    for name in names & weights.keys():
+        if tensors[name].shape != weights[name].shape:
+            raise CheckpointError(
+                f"{path} does not fit the network: {name} is of another shape; "
+                "choose the weights that it was made for"
+            )
+    factors = {name: tensor for name, tensor in tensors.items() if name not in names}
+    layers = {
+        name.removesuffix(".weight"): value for name, value in weights.items() if value.ndim == 2
+    }
+    scale = share * header.config.alpha / header.config.rank
+    return _Part(
+        pairs={
+            name: (first.float(), scale * second.float())
+            for name, first, second in factor_pairs(path, factors, layers)
+        },
+        whole={name: tensors[name].float() for name in header.config.whole if name in names},
+        header=header,
+        share=share,
+    )
 
 
-def _check_shapes(path: Path, base: Mapping[str, Tensor], parts: Sequence[Part]) -> None:
-    """Refuse changes that the base has no place for."""
-    for tensors, _, _ in parts:
-        for name, tensor in tensors.items():
-            layer, _, factor = name.partition(".lora_")
-            known = base.get(f"{layer}.weight" if factor else name)
-            if known is None and not factor:
-                continue  # names of references, which a base need not have
-            second = tensors.get(f"{layer}.lora_B.weight", tensor)
-            shape = (len(second), tensor.shape[-1]) if factor.startswith("A") else tensor.shape
-            if known is None or (not factor.startswith("B") and shape != known.shape):
-                raise CheckpointError(
-                    f"{path} must have {layer} in the shape that is changed, {tuple(shape)}; "
-                    "choose the weights that the changes were made for"
-                )
-
-
-def _layers(parts: Sequence[Part]) -> tuple[str, ...]:
+def _layers(parts: Sequence[_Part]) -> tuple[str, ...]:
     """What names begin with that any of them changes; empty is every layer."""
-    told = [header.config.layers for _, header, _ in parts]
+    told = [part.header.config.layers for part in parts]
     return tuple(dict.fromkeys(sum(told, ()))) if all(told) else ()
 
 
-def _whole(base: Mapping[str, Tensor], parts: Sequence[Part]) -> dict[str, Tensor]:
+def _whole(base: Mapping[str, Tensor], parts: Sequence[_Part]) -> dict[str, Tensor]:
     """Parameters that files hold as a whole: how far they go from the base, together."""
-    names = dict.fromkeys(name for _, header, _ in parts for name in header.config.whole)
     made: dict[str, Tensor] = {}
-    for name in names:
-        held = [(tensors[name].float(), scale) for tensors, _, scale in parts if name in tensors]
+    for name in dict.fromkeys(name for part in parts for name in part.whole):
+        held = [(part.whole[name], part.share) for part in parts if name in part.whole]
         if name not in base and len(held) < len(parts):
             continue
         start = base[name].float() if name in base else torch.zeros_like(held[0][0])
-        made[name] = start + sum(scale * (value - start) for value, scale in held)
+        made[name] = start + sum(share * (value - start) for value, share in held)
     return made
 
 
-def _factors(parts: Sequence[Part], rank: int) -> dict[str, Tensor]:
+def _factors(parts: Sequence[_Part], rank: int) -> dict[str, Tensor]:
     """Both factors of the sum of every layer, of one rank."""
-    layers = sorted({k.rsplit(".lora_", 1)[0] for t, _, _ in parts for k in t if ".lora_" in k})
     made: dict[str, Tensor] = {}
-    for layer in layers:
-        firsts, seconds = [], []
-        for tensors, header, scale in parts:
-            if f"{layer}.lora_A.weight" in tensors:
-                share = scale * header.config.alpha / header.config.rank
-                firsts.append(tensors[f"{layer}.lora_A.weight"].float())
-                seconds.append(share * tensors[f"{layer}.lora_B.weight"].float())
-        first, second = _largest(torch.cat(firsts), torch.cat(seconds, dim=1), rank)
-        made[f"{layer}.lora_A.weight"], made[f"{layer}.lora_B.weight"] = first, second
+    for layer in sorted({name for part in parts for name in part.pairs}):
+        pairs = [part.pairs[layer] for part in parts if layer in part.pairs]
+        first = torch.cat([first for first, _ in pairs])
+        second = torch.cat([second for _, second in pairs], dim=1)
+        down, up = _largest(first, second, rank)
+        made[f"{layer}.lora_A.weight"], made[f"{layer}.lora_B.weight"] = down, up
     return made
 
 
@@ -152,8 +158,8 @@ def _largest(first: Tensor, second: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return functional.pad(down, (0, 0, 0, missing)), functional.pad(up, (0, missing))
 
 
-def _story(parts: Sequence[Part]) -> dict[str, Any]:
-    """Where the sum comes from; what all files were taught it was taught too."""
-    told = [dict(header.metadata) | {"share": scale} for _, header, scale in parts]
+def _story(parts: Sequence[_Part]) -> dict[str, Any]:
+    """Where the sum comes from; what any of them was taught it was taught too."""
+    told = [dict(part.header.metadata) | {"share": part.share} for part in parts]
     taught = sorted({name for one in told for name in one.get(TAUGHT, ())})
     return ({TAUGHT: taught} if taught else {}) | {"sum_of": told}

@@ -180,7 +180,7 @@ def add_changes(
     }
     whole = _whole(source, tensors, network, header.config)
     factors = {name: tensor for name, tensor in tensors.items() if name not in whole}
-    changes = [(weights[name], a, b) for name, a, b in _pairs(source, factors, weights)]
+    changes = [(weights[name], a, b) for name, a, b in factor_pairs(source, factors, weights)]
     share = scale * header.config.alpha / header.config.rank
     for weight, a, b in changes:
         weight += (share * (b.float() @ a.float())).to(weight)
@@ -203,10 +203,22 @@ def _whole(
     return {name: tensors[name] for name in config.whole}
 
 
-def _pairs(
+def factor_pairs(
     path: Path, tensors: Mapping[str, Tensor], weights: Mapping[str, Tensor]
 ) -> list[tuple[str, Tensor, Tensor]]:
-    """Both factors of every layer, checked against its weight."""
+    """Both factors of every layer, checked against its weight.
+
+    Args:
+        path: The file, for messages.
+        tensors: Its factors, without what it holds as a whole.
+        weights: [out, in] of every linear layer of the network, by the layer's name.
+
+    Returns:
+        Name, first factor [rank, in] and second factor [out, rank] of each, by name.
+
+    Raises:
+        CheckpointError: If a layer is unknown, lacks a factor, or has another shape.
+    """
     layers = sorted({name.rsplit(".lora_", 1)[0] for name in tensors})
     found: list[tuple[str, Tensor, Tensor]] = []
     for name in layers:
