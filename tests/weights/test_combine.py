@@ -12,7 +12,7 @@ from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.low_rank import NAMES, add_lora
 from openreels.weights.checkpoint import save_network
 from openreels.weights.combine import combine_files
-from openreels.weights.lora import read_lora, read_lora_header, save_lora
+from openreels.weights.lora import read_lora, read_lora_header, save_lora, write_lora
 
 BIAS = "video.token_in.bias"
 
@@ -147,4 +147,9 @@ def test_what_has_no_sum_is_refused_and_nothing_is_written(tmp_path, base):
     second = _saved(tmp_path / "b.safetensors", 2, layers=(inner,))
     with pytest.raises(CheckpointError, match="does not fit the network"):
         combine_files(wide, ((second, 1.0),), out)
+    short = tmp_path / "short.safetensors"
+    header = replace(read_lora_header(first), config=LowRankConfig(whole=(BIAS, NAMES)))
+    write_lora(short, read_lora(first)[0], header)
+    with pytest.raises(CheckpointError, match=f"{NAMES} must be one of its parameters"):
+        combine_files(base, ((short, 1.0),), out)
     assert not out.exists()

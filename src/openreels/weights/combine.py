@@ -13,12 +13,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from openreels.core.config import to_dict
 from openreels.core.errors import CheckpointError
 from openreels.nn.low_rank import LowRankConfig
 from openreels.weights.average import TAUGHT
-from openreels.weights.lora import LoraHeader, factor_pairs, read_any_header, read_lora
-from openreels.weights.tensors import as_dtype, read_header, read_tensors, write_tensors
+from openreels.weights.lora import (
+    LoraHeader,
+    factor_pairs,
+    read_any_header,
+    read_lora,
+    whole_parameters,
+    write_lora,
+)
+from openreels.weights.tensors import read_tensors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,44 +67,43 @@ def combine_files(
         raise ValueError("a sum needs at least one file of low-rank changes, got none")
     base = Path(base)
     network, weights = read_any_header(base).network, read_tensors(base)[0]
-    read = [_part(Path(file), share, network, weights) for file, share in parts]
+    layers = {
+        name.removesuffix(".weight"): value for name, value in weights.items() if value.ndim == 2
+    }
+    read = [_part(Path(file), share, network, weights, layers) for file, share in parts]
     rank = max(part.header.config.rank for part in read) if rank is None else rank
     if rank < 1:
         raise ValueError(f"rank must be at least 1, got {rank}")
     whole = _whole(weights, read)
     config = LowRankConfig(rank=rank, alpha=float(rank), layers=_layers(read), whole=tuple(whole))
-    header = read_header(Path(parts[0][0])) | {
-        "config": to_dict(config),
-        "metadata": _story(read),
-    }
-    made = whole | _factors(read, rank)
-    write_tensors(Path(path), as_dtype(made, torch.float16), header)
+    header = LoraHeader(network=network, config=config, metadata=_story(read))
+    write_lora(path, whole | _factors(read, rank), header)
 
 
-def _part(path: Path, share: float, network: str, weights: Mapping[str, Tensor]) -> _Part:
+def _part(
+    path: Path,
+    share: float,
+    network: str,
+    weights: Mapping[str, Tensor],
+    layers: Mapping[str, Tensor],
+) -> _Part:
     tensors, header = read_lora(path)
     if header.network != network:
         raise CheckpointError(
             f"{path} changes the network {header.network}, got {network}; choose another"
         )
-    names = set(header.config.whole) & tensors.keys()
-    for name in names & weights.keys():
-        if tensors[name].shape != weights[name].shape:
-            raise CheckpointError(
-                f"{path} does not fit the network: {name} is of another shape; "
-                "choose the weights that it was made for"
-            )
-    factors = {name: tensor for name, tensor in tensors.items() if name not in names}
-    layers = {
-        name.removesuffix(".weight"): value for name, value in weights.items() if value.ndim == 2
-    }
+    held = header.config.whole
+    known = [name for name in held if name in weights or name not in tensors]
+    new = [name for name in held if name not in known]
+    whole = whole_parameters(path, tensors, weights, known) | {name: tensors[name] for name in new}
+    factors = {name: tensor for name, tensor in tensors.items() if name not in whole}
     scale = share * header.config.alpha / header.config.rank
     return _Part(
         pairs={
             name: (first.float(), scale * second.float())
             for name, first, second in factor_pairs(path, factors, layers)
         },
-        whole={name: tensors[name].float() for name in header.config.whole if name in names},
+        whole={name: whole[name].float() for name in held},
         header=header,
         share=share,
     )

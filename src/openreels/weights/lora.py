@@ -6,7 +6,7 @@ scale, and a story. Not of the paper.
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,14 +70,29 @@ def save_lora(
     """
     if not factors:
         raise ValueError("a LoRA file must hold changes, got none; add them to the network first")
-    header = {
+    write_lora(
+        path,
+        factors,
+        LoraHeader(network=name_of(network), config=config, metadata=dict(metadata or {})),
+    )
+
+
+def write_lora(path: str | Path, tensors: Mapping[str, Tensor], header: LoraHeader) -> None:
+    """Write low-rank changes under a header that is at hand, in half precision, atomically.
+
+    Args:
+        path: A ``.safetensors`` file; replaced when it exists.
+        tensors: As ``read_lora`` gives them.
+        header: What the file is to say about itself.
+    """
+    told = {
         "kind": KIND,
         "format": FORMAT,
-        "network": name_of(network),
-        "config": to_dict(config),
-        "metadata": dict(metadata or {}),
+        "network": header.network,
+        "config": to_dict(header.config),
+        "metadata": header.metadata,
     }
-    write_tensors(Path(path), as_dtype(factors, torch.float16), header)
+    write_tensors(Path(path), as_dtype(tensors, torch.float16), told)
 
 
 def read_any_header(path: str | Path) -> LoraHeader | NetworkHeader:
@@ -178,29 +193,39 @@ def add_changes(
         for name, layer in network.named_modules()
         if isinstance(layer, nn.Linear)
     }
-    whole = _whole(source, tensors, network, header.config)
+    known = dict(network.named_parameters())
+    whole = whole_parameters(source, tensors, known, header.config.whole)
     factors = {name: tensor for name, tensor in tensors.items() if name not in whole}
     changes = [(weights[name], a, b) for name, a, b in factor_pairs(source, factors, weights)]
     share = scale * header.config.alpha / header.config.rank
     for weight, a, b in changes:
         weight += (share * (b.float() @ a.float())).to(weight)
-    known = dict(network.named_parameters())
     for name, value in whole.items():
         known[name].lerp_(value.to(known[name]), scale)
 
 
-def _whole(
-    path: Path, tensors: Mapping[str, Tensor], network: nn.Module, config: LowRankConfig
+def whole_parameters(
+    path: Path, tensors: Mapping[str, Tensor], known: Mapping[str, Tensor], names: Iterable[str]
 ) -> dict[str, Tensor]:
-    """What a file holds as a whole, checked against the network."""
-    known = dict(network.named_parameters())
-    for name in config.whole:
+    """What a file holds as a whole, checked against the network.
+
+    Args:
+        path: The file, for messages.
+        tensors: All that it holds.
+        known: Every parameter of the network, by name.
+        names: What is wanted of them.
+
+    Raises:
+        CheckpointError: If one is missing on either side, or has another shape.
+    """
+    names = tuple(names)
+    for name in names:
         if name not in tensors or name not in known or tensors[name].shape != known[name].shape:
             raise CheckpointError(
                 f"{path} does not fit the network: {name} must be one of its parameters, in its "
                 "shape; choose a file that was made for it"
             )
-    return {name: tensors[name] for name in config.whole}
+    return {name: tensors[name] for name in names}
 
 
 def factor_pairs(
