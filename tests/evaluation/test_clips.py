@@ -48,3 +48,8 @@ def test_the_sound_of_a_plain_scene_is_that_of_its_contacts_and_of_others_all_th
     assert torch.equal(wave, render_sound([truth_of(scene)], shape.num_samples, [5])[0])
     alone = render_audio([contacts(scene)], shape.num_samples, [5])[0]
     assert (wave - alone).abs().amax(0)[:20_000].gt(1e-4).float().mean() > 0.5
+
+
+def test_a_clip_longer_than_its_scene_is_refused():
+    with pytest.raises(ValueError, match=r"not be longer than its scene of 2 s, got 3"):
+        true_clip(sample_scene(0, 0), 3.0)

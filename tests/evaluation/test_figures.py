@@ -6,7 +6,7 @@ import torch
 from openreels.evaluation.bench import PROBE_FILE
 from openreels.evaluation.cases import Made, make_case
 from openreels.evaluation.config import BenchConfig
-from openreels.evaluation.figures import Instruments, figures_of
+from openreels.evaluation.figures import Instruments, figures_of, lip_figures
 from openreels.models.probe.config import ProbeConfig
 from openreels.models.probe.model import StageProbe
 from openreels.models.probe.world import WorldProbe
@@ -78,3 +78,34 @@ def test_subjects_and_motion_of_the_truth_are_recognised():
     assert true["colour kept"] == 1
     assert true["shape kept"] >= other["shape kept"]
     assert figures_of(*pair("images and motion"), tools)["motion correlation"] > 0.9
+
+
+def test_a_mouth_that_stands_still_agrees_with_nothing():
+    case, probe = make_case("text speech", 0, CONFIG), BLIND
+    still = Made(
+        pixels=torch.zeros_like(case.target.pixels), waveform=torch.zeros_like(case.target.waveform)
+    )
+    true = lip_figures(case, case.target, probe)["lips with voice correlation"]
+    found = lip_figures(case, still, probe)
+    expected = math.nan if math.isnan(true) else 0.0
+    assert found["lips with voice correlation"] == pytest.approx(expected, nan_ok=True)
+    assert lip_figures(make_case("text style", 0, CONFIG), still, probe) == {}
+
+
+@pytest.mark.weights
+@pytest.mark.skipif(not PROBE_FILE.is_file(), reason="the probes of StageBench are not installed")
+def test_lips_agree_with_their_own_voice_more_than_with_another():
+    tools = Instruments(probe=load_network(PROBE_FILE, kind=StageProbe).eval())
+    values = []
+    for number in range(6):
+        case, other = (make_case("text speech", k, CONFIG) for k in (number, number + 1))
+        mixed = Made(pixels=case.target.pixels, waveform=other.target.waveform)
+        pair = [lip_figures(case, made, tools) for made in (case.target, mixed)]
+        values.append([one["lips with voice correlation"] for one in pair])
+    own, strange = torch.tensor(values).nanmean(0).tolist()
+    assert own > strange + 0.1
+    still = Made(
+        pixels=case.target.pixels[:, :1].expand_as(case.target.pixels),
+        waveform=case.target.waveform,
+    )
+    assert lip_figures(case, still, tools)["lips with voice correlation"] == 0

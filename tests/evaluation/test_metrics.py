@@ -82,3 +82,10 @@ def test_correlation_and_median():
     assert math.isnan(correlation([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]))
     assert median([3.0, 1.0, 2.0]) == 2
     assert math.isnan(median([]))
+
+
+def test_psnr_of_nothing_and_of_what_is_no_number_is_nan():
+    nothing = torch.zeros(3, 0, 4, 4)
+    assert math.isnan(psnr_db(nothing, nothing))
+    broken = torch.full((3, 1, 4, 4), math.nan)
+    assert math.isnan(psnr_db(broken, torch.zeros_like(broken)))

@@ -69,7 +69,7 @@ def test_gains_are_nothing_for_the_floor_and_those_of_the_ceiling_for_the_ceilin
 
 def test_a_refined_clip_keeps_its_sound_and_is_measured(cascade):
     _, scene = held_out_prompts(1)[0]
-    clip, figures = refiner_figures(cascade, scene, 0.25, mode="fast")
+    clip, figures = refiner_figures(cascade, scene, 0.25, {"mode": "fast"})
     assert clip.fps == 32
     assert clip.num_frames == 9
     assert figures["sound identical"] == (1.0, 1.0, 0.0)

@@ -1,9 +1,18 @@
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from openreels.evaluation.tasks import save_image, seam_step
+from openreels.core.request import GenerationRequest
+from openreels.evaluation.config import BenchConfig
+from openreels.evaluation.tasks import save_image, seam_step, task_figures
+from openreels.media.clip import read_clip
+from openreels.pipelines.components import Components
+from openreels.pipelines.generate import generate
+from openreels.stage.captions import held_out_prompts
 
 
 def test_the_seam_of_a_shifted_region_is_its_shift():
@@ -30,3 +39,28 @@ def test_saved_pictures_come_back_exactly(tmp_path):
     save_image(tmp_path / "x.png", frame)
     read = torch.from_numpy(np.asarray(Image.open(tmp_path / "x.png")).copy()).permute(2, 0, 1)
     assert torch.equal(read, ((frame + 1) * 127.5).round().to(torch.uint8))
+
+
+@pytest.fixture(scope="module")
+def components(tiny_networks):
+    networks = {name: one.eval().requires_grad_(False) for name, one in tiny_networks().items()}
+    return Components(**networks)
+
+
+def test_clips_are_asked_for_with_the_seed_and_the_steps_of_the_run(components, tmp_path):
+    config = BenchConfig(tasks=("extend",), task_count=2, duration_s=1.0, seed=3, steps=2)
+    with torch.no_grad():
+        rows, played, _ = task_figures(components, tmp_path, config, None)
+    found = {row["figure"]: row for row in rows}
+    assert found["kept frames PSNR dB"]["ours"] > 30
+    assert math.isfinite(found["continuation against the true one PSNR dB"]["floor"])
+    (prompt, _) = held_out_prompts(2, 1.0)[1]
+    source = tmp_path / "inputs" / "extend-001" / "source.mp4"
+    request = GenerationRequest(prompt=prompt, enhance=False, extend=str(source), seed=4, steps=2)
+    with torch.no_grad():
+        again = generate(components, request).clip
+        other = generate(components, replace(request, seed=5)).clip
+    again.save(tmp_path / "again.mp4")
+    made = read_clip(tmp_path / played[1].file).frames
+    assert np.array_equal(made, read_clip(tmp_path / "again.mp4").frames)
+    assert not np.array_equal(again.frames, other.frames)

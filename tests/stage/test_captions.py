@@ -7,6 +7,7 @@ import pytest
 
 from openreels.stage import captions, lexicon
 from openreels.stage.captions import caption, describe, held_out_prompts
+from openreels.stage.sample import truth_of
 from openreels.stage.scene import (
     ACTIONS,
     CAMERAS,
@@ -193,3 +194,9 @@ def test_held_out_prompts_are_a_fixed_list_of_held_out_sentences():
 def test_an_unknown_tier_is_refused():
     with pytest.raises(Exception, match="tier"):  # a ValueError, or the suite's type checker
         describe(random_scene(0), 0, tier="middle")
+
+
+def test_longer_held_out_scenes_are_of_their_length():
+    for _, scene in held_out_prompts(4, 5.0):
+        assert scene.duration_s == 5
+    assert max(c.time_s for _, s in held_out_prompts(8, 5.0) for c in truth_of(s).contacts) > 3

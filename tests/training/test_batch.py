@@ -8,11 +8,9 @@ from openreels.conditioning.tasks import TASKS
 from openreels.core.seeding import generator
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.nn.patchify import patchify, unpatchify
-from openreels.stage.world import sample_scene
 from openreels.training.batch import (
     BatchMaker,
     TaskDraw,
-    draw_prompts,
     draw_tasks,
     patch_of,
 )
@@ -64,37 +62,6 @@ def test_single_frames_have_only_tasks_of_their_own():
     assert all(draw.picture and len(draw.names) == 16 for draw in draws)
     with pytest.raises(ValueError, match="needs a task of them in the mix, got t2av; add t2i"):
         draw_tasks(TaskConfig(mix=(("t2av", 1.0),)), 4, generator(0, 0), picture=True)
-
-
-def test_text_dropout_of_zero_and_one(data):
-    scenes = data.read(range(7)).scenes
-    none = TaskConfig(text_dropout=0.0)
-    assert all(draw_prompts(scenes, none, generator(0, "p")))
-    everything = TaskConfig(text_dropout=1.0)
-    assert draw_prompts(scenes, everything, generator(0, "p")) == ("",) * 7
-    half = [draw_prompts(scenes, TaskConfig(text_dropout=0.5), generator(s)) for s in range(100)]
-    assert sum(not text for texts in half for text in texts) == pytest.approx(350, abs=60)
-
-
-def test_prompts_are_paraphrases_of_both_tiers(data):
-    scenes = data.read([0] * 40).scenes
-    long, short = (
-        draw_prompts(scenes, TaskConfig(text_dropout=0.0, short_share=share), generator(0, "p"))
-        for share in (0.0, 1.0)
-    )
-    assert len(set(long)) > 30
-    assert sum(map(len, short)) < 0.7 * sum(map(len, long))
-
-
-def test_scenes_with_looks_have_no_short_caption_that_would_not_name_them():
-    config = TaskConfig(text_dropout=0.0, short_share=1.0)
-    plain = sample_scene(5, 1)
-    styled = [replace(plain, style="mosaic") for _ in range(40)]
-    told = draw_prompts(styled, config, generator(0, "p"))
-    bare = draw_prompts([plain] * 40, config, generator(0, "p"))
-    assert sum(map(len, bare)) < 0.7 * sum(map(len, told))
-    longs = draw_prompts(styled, replace(config, short_share=0.0), generator(0, "p"))
-    assert told == longs
 
 
 def test_noisy_tokens_lie_between_clean_and_target(maker, data):

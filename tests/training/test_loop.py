@@ -105,3 +105,14 @@ def test_latents_of_other_autoencoders_are_refused(run_config, tmp_path):
     other = replace(run_config.codecs, video_vae="random:stage")
     with pytest.raises(ValueError, match="video_vae"):
         train(replace(run_config, codecs=other), tmp_path, tensorboard=False)
+
+
+def test_the_state_before_the_rate_falls_is_not_overwritten_by_a_later_one(run_config, tmp_path):
+    config = replace(run_config, optim=replace(run_config.optim, anneal_fraction=0.5))
+    limits = Limits(stop=lambda step: step >= 5)
+    train(config, tmp_path, limits=limits, tensorboard=False)
+    before = tmp_path / "test" / BEFORE_ANNEAL_FILE
+    first = before.read_bytes()
+    assert read_tensors(before)[1]["step"] == 4
+    assert train(config, tmp_path, tensorboard=False).finished
+    assert before.read_bytes() == first

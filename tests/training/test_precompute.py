@@ -13,6 +13,7 @@ from openreels.training.precompute import (
     encode_samples,
     encode_stills,
     precompute,
+    samples_in,
     shard_path,
 )
 from openreels.weights.tensors import read_tensors
@@ -100,3 +101,12 @@ def test_bf16_products_move_latents_by_less_than_the_noise_that_decoders_learn_w
     assert torch.equal(fast.audio, exact.audio)
     for one, other in ((fast.video, exact.video), (fast.stills, exact.stills)):
         assert 0 < (one - other).std() < 0.015 * exact.video.std()
+
+
+def test_a_bucket_that_grows_fills_its_last_shard(tmp_path, bucket_config):
+    small = replace(bucket_config, shard_size=2)
+    precompute(replace(small, count=3), tmp_path)
+    assert samples_in(shard_path(tmp_path / "bucket", 1)) == 1
+    assert precompute(replace(small, count=4), tmp_path)
+    assert samples_in(shard_path(tmp_path / "bucket", 1)) == 2
+    assert samples_in(shard_path(tmp_path / "bucket", 2)) == 0

@@ -153,3 +153,16 @@ def test_what_has_no_sum_is_refused_and_nothing_is_written(tmp_path, base):
     with pytest.raises(CheckpointError, match=f"{NAMES} must be one of its parameters"):
         combine_files(base, ((short, 1.0),), out)
     assert not out.exists()
+
+
+def test_a_layer_that_one_file_holds_as_a_whole_keeps_the_changes_of_another(tmp_path, base):
+    (one, _) = _linear(_network())
+    low = _saved(tmp_path / "a.safetensors", 1, layers=(one,))
+    whole = _saved(tmp_path / "b.safetensors", 2, layers=(), whole=(f"{one}.weight",))
+    out = tmp_path / "sum.safetensors"
+    combine_files(base, ((low, 0.5), (whole, 1.0)), out)
+    network = _network()
+    add_lora(network, out)
+    wanted = _added((low, 0.5), (whole, 1.0))
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value.double(), wanted[name], atol=2e-2, rtol=2e-3)

@@ -138,7 +138,7 @@ def _text_suite(
     progress: Progress | None,
 ) -> tuple[list[dict[str, object]], list[PlayedClip], list[dict[str, object]]]:
     """Clips from held-out prompts, the true clips of the same scenes, and the floor."""
-    prompts = held_out_prompts(config.count)
+    prompts = held_out_prompts(config.count, config.duration_s)
     scenes = [scene for _, scene in prompts]
     ours: list[Reading] = []
     ceiling: list[Reading] = []

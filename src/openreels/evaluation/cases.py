@@ -151,7 +151,7 @@ def _described(name: str, number: int, config: BenchConfig) -> StageTask:
         scene = sample_scene(HELD_OUT_SEED, index, settings=settings)
         if feature.fits(scene):
             if left == 0:
-                text = caption(scene, 0, tier="structured")
+                text = caption(scene, 0, tier="structured", held_out=True)
                 return StageTask(name=name, target=scene, caption=text)
             left -= 1
     raise ValueError(

@@ -50,7 +50,16 @@ def tensors_of(clip: Clip) -> tuple[Float[Tensor, "3 F H W"], Float[Tensor, "2 s
 
 
 def true_clip(scene: Scene, duration_s: float) -> tuple[Tensor, Tensor, ClipShape]:
-    """Render what a prompt describes: pixels, all that sounds, and shape."""
+    """Render what a prompt describes: pixels, all that sounds, and shape.
+
+    Raises:
+        ValueError: If the clip is longer than the scene, in which nothing happens later.
+    """
+    if duration_s > scene.duration_s:
+        raise ValueError(
+            f"a true clip must not be longer than its scene of {scene.duration_s:g} s, got "
+            f"{duration_s:g}; draw a longer scene"
+        )
     height, width = size_for(scene.aspect_ratio, 64)
     shape = ClipShape(num_frames=frames_of_seconds(duration_s), height=height, width=width)
     pixels = render_video([scene], shape)[0]

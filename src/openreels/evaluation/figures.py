@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -13,13 +13,13 @@ from openreels.evaluation.edit_figures import edit_figures
 from openreels.evaluation.harmony import hear_ambience, hear_harmony, tempo_bpm, tempo_error
 from openreels.evaluation.judges import Judge
 from openreels.evaluation.lettering import letters_right, read_words
-from openreels.evaluation.lips import lip_sync, mouth_opening
+from openreels.evaluation.lips import LipSync, lip_sync, mouth_opening
 from openreels.evaluation.looks import hear_syllables, look_at_actor, look_at_scene
 from openreels.evaluation.metrics import median, psnr_db
 from openreels.evaluation.motions import motion_correlation, path_of
 from openreels.evaluation.shots import camera_of, cut_errors, cuts_of
 from openreels.evaluation.tracks import ColourMaps, colour_maps, objects_of
-from openreels.evaluation.voices import cents_off, heard_share, track_voice
+from openreels.evaluation.voices import VoiceTrack, cents_off, heard_share, track_voice
 from openreels.models.probe.model import StageProbe
 from openreels.models.probe.world import WorldProbe
 from openreels.stage.camera import all_shots
@@ -175,23 +175,51 @@ def _voice(case: Case, made: Made, tools: Instruments) -> Figures:
         pairs = list(zip(heard, said, strict=True))
         found["voice right"] = _mean([float(v == s.voice) for (v, _), s in pairs])
         found["vowels right"] = _mean([float(w == s.text[-1]) for (_, w), s in pairs])
-    maps = _maps(made, tools)
+    return found | lip_figures(case, made, tools)
+
+
+def lip_figures(case: Case, made: Made, tools: Instruments) -> Figures:
+    """How well the lips of those who speak in a case move with the voice of a clip.
+
+    Args:
+        case: What should have come out.
+        made: A clip of its size and length.
+        tools: The probes.
+
+    Returns:
+        The mean of the actors' shifts and correlations; nothing where nobody speaks or sings. A
+        mouth that does not move where the true one does agrees with nothing: a correlation of 0.
+        How far it is off cannot be said then.
+    """
+    speakers = dict.fromkeys(line.actor for line in case.task.target.lines)
+    if not speakers:
+        return {}
+    maps, track = _maps(made, tools), track_voice(made.waveform)
     late, agree = list[float](), list[float]()
-    for number in dict.fromkeys(line.actor for line in case.task.target.lines):
+    for number in speakers:
         if number is None:
             continue
-        colour = case.task.target.actors[number].colour
-        opening = mouth_opening(made.pixels, _cover(maps, colour), colour)
-        times = torch.arange(len(opening)) / case.shape.fps
-        mine = [line for line in case.task.target.lines if line.actor == number]
-        during = torch.zeros(len(opening), dtype=torch.bool)
-        for line in mine:
-            start, end = line.syllables[0].start_s - 0.15, line.end_s + 0.15
-            during |= (times >= start) & (times <= end)
-        sync = lip_sync(opening, case.shape.fps, track, during)
+        sync = _lips(case, made, number, (maps, track))
+        if math.isnan(sync.agreement):
+            true = case.target
+            its = _lips(case, true, number, (_maps(true, tools), track_voice(true.waveform)))
+            sync = replace(sync, agreement=math.nan if math.isnan(its.agreement) else 0.0)
         late.append(abs(sync.late_ms))
         agree.append(sync.agreement)
-    return found | {"lip sync off ms": _mean(late), "lips with voice correlation": _mean(agree)}
+    return {"lip sync off ms": _mean(late), "lips with voice correlation": _mean(agree)}
+
+
+def _lips(case: Case, made: Made, number: int, heard: tuple[ColourMaps, VoiceTrack]) -> LipSync:
+    """The mouth of one actor against the voice of the clip, while it speaks."""
+    maps, track = heard
+    colour = case.task.target.actors[number].colour
+    opening = mouth_opening(made.pixels, _cover(maps, colour), colour)
+    times = torch.arange(len(opening)) / case.shape.fps
+    during = torch.zeros(len(opening), dtype=torch.bool)
+    for line in (line for line in case.task.target.lines if line.actor == number):
+        start, end = line.syllables[0].start_s - 0.15, line.end_s + 0.15
+        during |= (times >= start) & (times <= end)
+    return lip_sync(opening, case.shape.fps, track, during)
 
 
 def _song(case: Case, made: Made, tools: Instruments) -> Figures:

@@ -4,6 +4,7 @@ Each is used where its packages are installed and left out, with one line, where
 Nothing is downloaded. All are instruments of others, with licences of their own.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -114,11 +115,15 @@ class Listener:
         self._model = whisper.WhisperModel(path, device="cpu", compute_type="int8")
 
     def figures(self, case: Case, made: Made) -> dict[str, float]:
-        """Likeness of the transcripts of the clip and of the true clip, in [0, 1]."""
+        """Likeness of the transcripts of the clip and of the true clip, in [0, 1].
+
+        nan where no word is heard in the true clip: it says nothing of another then.
+        """
         if not case.task.target.lines or case.source is not None:
             return {}
         true = self.words(case.target.waveform)
-        return {"recogniser hears the same": _alike(self.words(made.waveform), true)}
+        alike = _alike(self.words(made.waveform), true) if true else math.nan
+        return {"recogniser hears the same": alike}
 
     def words(self, waveform: Float[Tensor, "2 s"]) -> str:
         """What is said."""

@@ -12,7 +12,9 @@ from torch import Tensor
 def psnr_db(
     first: Float[Tensor, "*shape"], second: Float[Tensor, "*shape"], peak: float = 2.0
 ) -> float:
-    """Peak signal-to-noise ratio in decibel of two pictures in [-1, 1]; 100 where equal.
+    """Peak signal-to-noise ratio in decibel of two pictures in [-1, 1].
+
+    At most 100, as where they are equal; nan where there is no pixel or one that is not a number.
 
     Args:
         first: Any picture or clip.
@@ -20,6 +22,8 @@ def psnr_db(
         peak: Largest difference that is possible; 2 for pixels in [-1, 1].
     """
     error = (first.double() - second.double()).square().mean().item()
+    if math.isnan(error):
+        return math.nan
     return min(100.0, 10 * math.log10(peak**2 / error)) if error > 0 else 100.0
 
 

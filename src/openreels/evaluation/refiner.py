@@ -1,6 +1,8 @@
 """How much a refiner adds: figures on scenes whose fine clip is known."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR, stretch_frames
+from openreels.core.config import from_dict
 from openreels.core.request import GenerationRequest
 from openreels.core.shapes import BASE_FPS, REFINED_FPS, ClipShape, frames_of_seconds, size_for
 from openreels.evaluation.metrics import masked_psnr_db, psnr_db
@@ -87,7 +90,10 @@ def refiner_shapes(scene: Scene, duration_s: float) -> tuple[ClipShape, ClipShap
 
 @torch.no_grad()
 def refiner_figures(
-    components: Components, scene: Scene, duration_s: float, *, mode: str = "std"
+    components: Components,
+    scene: Scene,
+    duration_s: float,
+    asked: Mapping[str, object] = MappingProxyType({}),
 ) -> tuple[Clip, dict[str, tuple[float, float, float]]]:
     """Refine the true low-resolution clip of a scene and compare with its true fine one.
 
@@ -95,7 +101,7 @@ def refiner_figures(
         components: A model with a refiner.
         scene: What is seen.
         duration_s: Length in seconds.
-        mode: Mode of the request, which sets the steps.
+        asked: Fields of the request that say how it is sampled, such as ``mode``.
 
     Returns:
         The refined clip, and figures as (ours, ceiling, floor): the gain in dB of PSNR over bicubic
@@ -109,8 +115,8 @@ def refiner_figures(
     batch = render_truths([truth_of(scene)], low_shape)
     wave = batch.waveform[0, :, : low_shape.num_samples].numpy()
     low = Clip(frames=frames_of(batch.pixels), fps=BASE_FPS, waveform=wave)
-    fields = {"prompt": caption(scene, 0), "mode": mode, "resolution": "256p"}
-    request = GenerationRequest(**fields)  # pyright: ignore[reportArgumentType]
+    fields = {**asked, "prompt": caption(scene, 0), "resolution": "256p"}
+    request = from_dict(GenerationRequest, fields, allow_missing=True)
     refined, _ = refine_clip(components, low, request)
     if refined.frames is None or low.frames is None or refined.waveform is None:
         raise ValueError("a refined clip must have frames and the sound that it came with")

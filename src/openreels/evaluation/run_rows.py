@@ -13,7 +13,7 @@ from openreels.core.shapes import ClipShape
 from openreels.evaluation.cases import Case, Made, fitted, make_case, request_of
 from openreels.evaluation.clips import PlayedClip, Progress, tensors_of
 from openreels.evaluation.config import ROWS, BenchConfig
-from openreels.evaluation.figures import Instruments, figures_of
+from openreels.evaluation.figures import Figures, Instruments, figures_of, lip_figures
 from openreels.evaluation.metrics import median
 from openreels.media.clip import Clip
 
@@ -85,7 +85,10 @@ def run_rows(
             if made is not None:
                 clips["ours"] = made
             for column, clip in clips.items():
-                for figure, value in figures_of(case, clip, tools).items():
+                found = figures_of(case, clip, tools)
+                if column == "floor":
+                    found |= _lips_of_a_stranger(case, other, tools, found)
+                for figure, value in found.items():
                     values.setdefault(figure, {}).setdefault(column, []).append(value)
             if progress is not None:
                 progress(name, number + 1, config.task_count)
@@ -119,6 +122,16 @@ def _references_of(case: Case, other: Case, decoded: Decoded) -> dict[str, Made]
     pixels, wave = decoded(true.pixels, true.waveform, shape)
     floor = case.source or fitted(other.target, shape)
     return {"ceiling": Made(pixels=pixels, waveform=wave), "floor": floor, "detector": true}
+
+
+def _lips_of_a_stranger(case: Case, other: Case, tools: Instruments, found: Figures) -> Figures:
+    """The floor of what is said of lips: the true picture beside the voice of another clip.
+
+    Lips of another clip agree with its own voice.
+    """
+    true, voice = case.target, fitted(other.target, case.shape).waveform
+    lips = lip_figures(case, Made(pixels=true.pixels, waveform=voice), tools)
+    return {name: value for name, value in lips.items() if name in found}
 
 
 def _make(

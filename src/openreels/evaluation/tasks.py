@@ -1,6 +1,6 @@
 """The tasks of the mask interface, measured: is what was given really kept?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ from openreels.stage.scene import Scene
 
 Figures = dict[str, tuple[float, float, float]]
 """Name -> ours, ceiling, floor."""
+Asked = Mapping[str, object]
+"""Fields of a request: the prompt, and how it is sampled."""
 
 
 def save_image(path: Path, frame: Float[Tensor, "3 H W"]) -> None:
@@ -71,30 +73,19 @@ def seam_step(
 
 
 def _frames(
-    components: Components,
-    scene: Scene,
-    prompt: str,
-    folder: Path,
-    config: BenchConfig,
-    *,
-    ends: tuple[str, ...],
+    components: Components, scene: Scene, asked: Asked, folder: Path, *, ends: tuple[str, ...]
 ) -> tuple[Clip, Figures]:
     """Image to video with the first, the last or both frames given."""
-    pixels, _, _ = true_clip(scene, config.duration_s)
-    stranger = next(other for _, other in held_out_prompts(2) if other != scene)
-    other, _, _ = true_clip(replace(stranger, aspect_ratio=scene.aspect_ratio), config.duration_s)
-    fields: dict[str, object] = {
-        "prompt": prompt,
-        "enhance": False,
-        "duration_s": config.duration_s,
-        "aspect_ratio": scene.aspect_ratio,
-    }
+    duration_s = scene.duration_s
+    pixels, _, _ = true_clip(scene, duration_s)
+    stranger = next(other for _, other in held_out_prompts(2, duration_s) if other != scene)
+    other, _, _ = true_clip(replace(stranger, aspect_ratio=scene.aspect_ratio), duration_s)
+    fields = {**asked, "duration_s": duration_s, "aspect_ratio": scene.aspect_ratio}
     for end, index in (("first", 0), ("last", -1)):
         if end in ends:
             save_image(folder / f"{end}.png", pixels[:, index])
             fields[f"{end}_frame"] = str(folder / f"{end}.png")
-    request = from_dict(GenerationRequest, fields, allow_missing=True)
-    clip = generate(components, request).clip
+    clip = _made(components, fields)
     made, _ = tensors_of(clip)
     figures: Figures = {}
     for end, index in (("first", 0), ("last", -1)):
@@ -106,16 +97,15 @@ def _frames(
 
 
 def _extend(
-    components: Components, scene: Scene, prompt: str, folder: Path, config: BenchConfig
+    components: Components, scene: Scene, asked: Asked, folder: Path
 ) -> tuple[Clip, Figures]:
-    """Continue the first second of a true clip."""
-    pixels, wave, shape = true_clip(scene, config.duration_s)
-    keep = 17
+    """Continue the first second of a true clip, or its first half where it is shorter than two."""
+    pixels, wave, shape = true_clip(scene, scene.duration_s)
+    keep = min(17, pixels.shape[1] // 2)
     source = folder / "source.mp4"
     half = wave[:, : round(keep / shape.fps * 44100)]
     save_clip(source, pixels[:, :keep], half, shape.fps)
-    request = GenerationRequest(prompt=prompt, enhance=False, extend=str(source))
-    clip = generate(components, request).clip
+    clip = _made(components, {**asked, "extend": str(source)})
     made, _ = tensors_of(clip)
     read, _ = tensors_of(read_clip(source))
     length = min(keep, read.shape[1], made.shape[1])
@@ -133,19 +123,16 @@ def _extend(
 
 
 def _inpaint(
-    components: Components, scene: Scene, prompt: str, folder: Path, config: BenchConfig
+    components: Components, scene: Scene, asked: Asked, folder: Path
 ) -> tuple[Clip, Figures]:
     """Change the middle of a true clip, keep the rest."""
-    pixels, wave, shape = true_clip(scene, config.duration_s)
+    pixels, wave, shape = true_clip(scene, scene.duration_s)
     source, region = folder / "source.mp4", folder / "region.png"
     save_clip(source, pixels, wave, shape.fps)
     change = torch.zeros(shape.height, shape.width, dtype=torch.bool)
     change[16:-16, 16:-16] = True
     Image.fromarray((change.numpy() * 255).astype(np.uint8)).save(region)
-    request = GenerationRequest(
-        prompt=prompt, enhance=False, edit=str(source), edit_region=str(region)
-    )
-    clip = generate(components, request).clip
+    clip = _made(components, {**asked, "edit": str(source), "edit_region": str(region)})
     made, _ = tensors_of(clip)
     read, _ = tensors_of(read_clip(source))
     length = min(made.shape[1], read.shape[1])
@@ -168,12 +155,17 @@ def _inpaint(
 def _refine(
     components: Components,
     scene: Scene,
-    prompt: str,  # noqa: ARG001 - one signature for every part
+    asked: Asked,
     folder: Path,  # noqa: ARG001 - one signature for every part
-    config: BenchConfig,
 ) -> tuple[Clip, Figures]:
     """Refine the true low-resolution clip."""
-    return refiner_figures(components, scene, config.duration_s, mode=config.mode)
+    how = {name: asked[name] for name in ("mode", "steps", "seed")}
+    return refiner_figures(components, scene, scene.duration_s, how)
+
+
+def _made(components: Components, fields: Asked) -> Clip:
+    request = from_dict(GenerationRequest, fields, allow_missing=True)
+    return generate(components, request).clip
 
 
 _PARTS: dict[str, Callable[..., tuple[Clip, Figures]]] = {
@@ -203,13 +195,21 @@ def task_figures(
     rows: list[dict[str, object]] = []
     examples: list[dict[str, object]] = []
     played: list[PlayedClip] = []
-    prompts = held_out_prompts(config.task_count)
+    prompts = held_out_prompts(config.task_count, config.duration_s)
+    (out / "clips").mkdir(parents=True, exist_ok=True)
     for task in (t for t in config.tasks if t in _PARTS):
         found: dict[str, list[tuple[float, float, float]]] = {}
         for i, (prompt, scene) in enumerate(prompts):
             folder = out / "inputs" / f"{task}-{i:03d}"
             folder.mkdir(parents=True, exist_ok=True)
-            clip, figures = _PARTS[task](components, scene, prompt, folder, config)
+            asked: Asked = {
+                "prompt": prompt,
+                "enhance": False,
+                "seed": config.seed + i,
+                "mode": config.mode,
+                "steps": config.steps,
+            }
+            clip, figures = _PARTS[task](components, scene, asked, folder)
             name = f"clips/{task}-{i:03d}.mp4"
             clip.save(out / name)
             for figure, values in figures.items():

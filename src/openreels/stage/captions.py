@@ -16,7 +16,7 @@ from openreels.stage.captions_structured import said_by_structured, structured
 from openreels.stage.lexicon import Words
 from openreels.stage.scene import Actor, Scene
 from openreels.stage.tidy import tidied
-from openreels.stage.world import sample_scene
+from openreels.stage.world import WorldSettings, sample_scene
 
 Tier: TypeAlias = Literal["short", "long", "structured"]
 """How much a caption tells: subject, colour and action only; nearly everything; or everything."""
@@ -180,16 +180,18 @@ def describe(
     return _Writer(scene, rng, tier, extra, frame, guard, rare_words).write()
 
 
-def held_out_prompts(count: int) -> list[tuple[str, Scene]]:
+def held_out_prompts(count: int, duration_s: float = 2.0) -> list[tuple[str, Scene]]:
     """The fixed list of evaluation prompts: held-out long captions of scenes kept for evaluation.
 
     Args:
         count: How many; a shorter list is the start of a longer one.
+        duration_s: How long the scenes last; nothing happens in them later, in [0.25, 15].
 
     Returns:
         Pairs of a prompt and the scene that it describes.
     """
-    scenes = [sample_scene(HELD_OUT_SEED, index) for index in range(count)]
+    settings = WorldSettings(duration_s=duration_s)
+    scenes = [sample_scene(HELD_OUT_SEED, index, settings=settings) for index in range(count)]
     return [(caption(scene, 0, held_out=True), scene) for scene in scenes]
 
 

@@ -36,13 +36,11 @@ from openreels.diffusion.noise_levels import draw_lags, draw_sigmas
 from openreels.diffusion.path import add_noise, velocity_of
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.patchify import patchify
-from openreels.stage.captions import caption
-from openreels.stage.looks import has_looks
-from openreels.stage.scene import Scene
 from openreels.training.config import TaskConfig, TrainConfig
 from openreels.training.keyframes import keyframes_known
 from openreels.training.lesson_batch import changed_of, given_of, teach
 from openreels.training.precompute import LatentBatch
+from openreels.training.prompts import draw_prompts
 
 EncodeText = Callable[[Sequence[str]], tuple[Context, ContextMask]]
 """Prompts to context, a prompt a sample; empty ones too."""
@@ -149,36 +147,6 @@ def draw_tasks(
     drawn = torch.multinomial(weights, count, replacement=True, generator=source).tolist()
     names = tuple(list(shares)[index] for index in drawn)
     return TaskDraw(names=names, video=video, sound=sound, picture=picture)
-
-
-def draw_prompts(
-    scenes: Sequence[Scene], config: TaskConfig, source: torch.Generator
-) -> tuple[str, ...]:
-    """Draw a paraphrase a sample, or the empty prompt.
-
-    A scene with looks has no short caption, which would not name them: what nobody asks for must
-    not be shown.
-
-    Args:
-        scenes: What the samples show.
-        config: Shares of dropped and short prompts.
-        source: Source of the draws.
-
-    Returns:
-        A prompt a sample.
-    """
-    variants = torch.randint(config.num_variants, (len(scenes),), generator=source).tolist()
-    dropped, short = torch.rand(2, len(scenes), generator=source).tolist()
-    return tuple(
-        ""
-        if drop < config.text_dropout
-        else caption(
-            scene,
-            variant,
-            tier="short" if brief < config.short_share and not has_looks(scene) else "long",
-        )
-        for scene, variant, drop, brief in zip(scenes, variants, dropped, short, strict=True)
-    )
 
 
 def patch_of(config: MMDiTConfig, channels: int) -> int:

@@ -216,6 +216,8 @@ class TaskConfig:
     of their references. Not given by the paper: ours."""
     short_share: float = 0.25
     """Share of short captions among the rest, where scenes have no looks; the others are long."""
+    structured_share: float = 0.0
+    """Share of structured captions, in the prompt language, which alone tell when a shot ends."""
     strange_words: float = 0.0
     """Share of the instructions in which words that say nothing of the result are replaced by
     words that no lesson has (``training.strange_words``). Not given by the paper: ours."""
@@ -232,8 +234,10 @@ class TaskConfig:
 
     def __post_init__(self) -> None:
         shares = ("text_dropout", "short_share", "reference_dropout", "silent_lessons", "keyframes")
-        for name in (*shares, "blind_lessons", "strange_words"):
+        for name in (*shares, "blind_lessons", "strange_words", "structured_share"):
             _check_share(name, getattr(self, name))
+        if self.short_share + self.structured_share > 1:
+            raise ValueError("short_share and structured_share must not be more than 1 together")
         if self.silent_lessons + self.blind_lessons > 1:
             raise ValueError(
                 "silent_lessons and blind_lessons must not be more than 1 together, got "

@@ -31,7 +31,12 @@ from openreels.training.heap import trim_heap
 from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
 from openreels.training.networks import fingerprints, load_frozen, take_names, weights_path
-from openreels.training.optimizer import learning_rate, make_optimizer, set_learning_rate
+from openreels.training.optimizer import (
+    is_annealing,
+    learning_rate,
+    make_optimizer,
+    set_learning_rate,
+)
 from openreels.training.refiner_batch import RefinerBatchMaker
 from openreels.training.refiner_data import PairsDataset
 from openreels.training.step import Objective, training_step
@@ -277,19 +282,14 @@ class _Run:
         began = saved = logged = time.monotonic()
         logged_step = state.step
         spent_before = state.seconds
-        annealing, finished = False, True
+        limit_s = float("inf") if limits.time_limit_s is None else limits.time_limit_s
+        finished, annealing = True, is_annealing(config.optim, (state.step - 1) / config.steps)
         while state.step < config.steps:
             elapsed = time.monotonic() - began
-            if limits.time_limit_s is not None and elapsed >= limits.time_limit_s:
+            if elapsed >= limit_s:
                 break
-            progress = max(
-                state.step / config.steps, elapsed / (limits.time_limit_s or float("inf"))
-            )
-            if (
-                not annealing
-                and config.optim.anneal_fraction
-                and (progress > 1 - config.optim.anneal_fraction)
-            ):
+            progress = max(state.step / config.steps, elapsed / limit_s)
+            if not annealing and is_annealing(config.optim, progress):
                 annealing = True
                 save_state(self.folder / BEFORE_ANNEAL_FILE, state, config)
             self.progress = min(1.0, progress)

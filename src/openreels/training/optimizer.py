@@ -103,6 +103,11 @@ def num_pieces(name: str, parameter: Tensor) -> int:
     return rows // columns if is_stacked else 1
 
 
+def is_annealing(config: OptimConfig, progress: float) -> bool:
+    """Whether the rate falls at a share of the run in [0, 1]."""
+    return config.anneal_fraction > 0 and progress > 1 - config.anneal_fraction
+
+
 def learning_rate(config: OptimConfig, step: int, progress: float) -> float:
     """Learning rate of one step: warm-up, constant, and a fall at the end.
 
@@ -115,10 +120,9 @@ def learning_rate(config: OptimConfig, step: int, progress: float) -> float:
         The rate, > 0.
     """
     rate = config.lr * min(1.0, (step + 1) / max(1, config.warmup_steps))
-    begin = 1 - config.anneal_fraction
-    if config.anneal_fraction == 0 or progress <= begin:
+    if not is_annealing(config, progress):
         return rate
-    done = min(1.0, (progress - begin) / config.anneal_fraction)
+    done = min(1.0, (progress - 1) / config.anneal_fraction + 1)
     fall = done if config.anneal == "linear" else (1 - math.cos(math.pi * done)) / 2
     return rate * (1 - fall * (1 - config.final_lr_share))
 

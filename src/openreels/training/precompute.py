@@ -187,7 +187,7 @@ def precompute(
     report: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] = bool,
 ) -> bool:
-    """Write the shards of a bucket that are not there yet.
+    """Write the shards of a bucket that are not there yet, or not as many samples as are asked.
 
     Args:
         config: The bucket.
@@ -209,7 +209,8 @@ def precompute(
     missing = [
         shard
         for shard in range(worker, num_shards, num_workers)
-        if not shard_path(folder, shard).exists()
+        if samples_in(shard_path(folder, shard))
+        < min(config.shard_size, config.count - shard * config.shard_size)
     ]
     write_bucket_file(folder, config)
     if not missing:
@@ -269,6 +270,14 @@ def _write_shard(
     tensors = as_dtype({name: getattr(whole, name) for name in LATENTS}, torch.float16)
     tensors |= {name: (getattr(whole, name) * 255).round().to(torch.uint8) for name in TRUTHS}
     write_tensors(path, tensors, {"start": indices.start, "count": len(indices)})
+
+
+def samples_in(shard: Path) -> int:
+    """How many samples a shard holds: the last one of a bucket that has grown since has fewer."""
+    if not shard.exists():
+        return 0
+    with shard.with_suffix(".jsonl").open(encoding="utf-8") as lines:
+        return sum(1 for _ in lines)
 
 
 def lessons_path(shard: Path) -> Path:

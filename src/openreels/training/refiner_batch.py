@@ -14,8 +14,9 @@ from openreels.core.seeding import generator
 from openreels.diffusion.noise_levels import draw_sigmas
 from openreels.diffusion.path import add_noise, velocity_of
 from openreels.nn.patchify import patchify
-from openreels.training.batch import EncodeText, TrainingBatch, draw_prompts
+from openreels.training.batch import EncodeText, TrainingBatch
 from openreels.training.config import TrainConfig
+from openreels.training.prompts import draw_prompts
 from openreels.training.refiner_config import RefinerConfig
 from openreels.training.refiner_data import Pairs
 

@@ -31,6 +31,7 @@ from openreels.stage.sample import settings_for
 from openreels.stage.scene import Scene
 from openreels.stage.world import WorldSettings, sample_scene
 from openreels.training.networks import fingerprint, load_frozen
+from openreels.training.precompute import samples_in
 from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.weights.tensors import as_dtype, read_tensors, write_atomic, write_tensors
 
@@ -173,7 +174,12 @@ def precompute_pairs(
     folder = Path(root) / config.folder
     _write_pairs_file(folder, config)
     total = -(-config.count // config.shard_size)
-    missing = [shard for shard in range(total) if not _path(folder, shard).exists()]
+    missing = [
+        shard
+        for shard in range(total)
+        if samples_in(_path(folder, shard))
+        < min(config.shard_size, config.count - shard * config.shard_size)
+    ]
     if not missing:
         return True
     codec = load_frozen("video_vae", config.codecs.video_vae, kind=VideoVAE)

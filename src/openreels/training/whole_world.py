@@ -62,6 +62,10 @@ def world_of(mixed: TrainConfig) -> TrainConfig:
             ShardData(folder=LOOKS_CLIPS.folder, weight=0.35, batch_size=16),
             *(replace(bucket, weight=0.3 * bucket.weight / plain) for bucket in mixed.data),
         ),
-        tasks=replace(mixed.tasks, mix=(("t2v", 0.66), ("t2av", 0.14), ("t2i", 0.12), *given)),
+        tasks=replace(
+            mixed.tasks,
+            mix=(("t2v", 0.66), ("t2av", 0.14), ("t2i", 0.12), *given),
+            structured_share=0.4,
+        ),
         change_weight=mixed.change_weight,
     )

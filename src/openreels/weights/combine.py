@@ -77,7 +77,7 @@ def combine_files(
     whole = _whole(weights, read)
     config = LowRankConfig(rank=rank, alpha=float(rank), layers=_layers(read), whole=tuple(whole))
     header = LoraHeader(network=network, config=config, metadata=_story(read))
-    write_lora(path, whole | _factors(read, rank), header)
+    write_lora(path, whole | _factors(read, whole, rank), header)
 
 
 def _part(
@@ -116,7 +116,10 @@ def _layers(parts: Sequence[_Part]) -> tuple[str, ...]:
 
 
 def _whole(base: Mapping[str, Tensor], parts: Sequence[_Part]) -> dict[str, Tensor]:
-    """Parameters that files hold as a whole: how far they go from the base, together."""
+    """Parameters that files hold as a whole: how far they go from the base, together.
+
+    Low-rank changes of the same weight in other files are added to it.
+    """
     made: dict[str, Tensor] = {}
     for name in dict.fromkeys(name for part in parts for name in part.whole):
         held = [(part.whole[name], part.share) for part in parts if name in part.whole]
@@ -124,13 +127,19 @@ def _whole(base: Mapping[str, Tensor], parts: Sequence[_Part]) -> dict[str, Tens
             continue
         start = base[name].float() if name in base else torch.zeros_like(held[0][0])
         made[name] = start + sum(share * (value - start) for value, share in held)
+        for part in parts:
+            if pair := part.pairs.get(name.removesuffix(".weight")):
+                first, second = pair
+                made[name] += second @ first
     return made
 
 
-def _factors(parts: Sequence[_Part], rank: int) -> dict[str, Tensor]:
+def _factors(parts: Sequence[_Part], whole: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
     """Both factors of the sum of every layer, of one rank."""
     made: dict[str, Tensor] = {}
     for layer in sorted({name for part in parts for name in part.pairs}):
+        if f"{layer}.weight" in whole:
+            continue
         pairs = [part.pairs[layer] for part in parts if layer in part.pairs]
         first = torch.cat([first for first, _ in pairs])
         second = torch.cat([second for _, second in pairs], dim=1)
