@@ -143,7 +143,7 @@ _INDEX = """\
 {tables}
 """
 _INTRO = (
-    "Every task of the paper, row by row: whether the shipped weights were trained for it, its "
+    "Every task of the paper, row by row: whether the shipped weights were trained for it enough to follow it, its "
     "page, and one figure of StageBench between its floor and its ceiling ({bench}). "
 )
 _FAILS = (

@@ -49,7 +49,7 @@ def generate(
         float | None, _option(_HOW, "Pull of the picture on the sound; 1 is off.")
     ] = None,
     cache: Annotated[
-        float | None, _option(_HOW, "Leave steps out that change less than this; 0.2, 0 is off.")
+        float | None, _option(_HOW, "Leave steps out that change less, e.g. 0.2; 0, off.")
     ] = None,
     negative_prompt: Annotated[str | None, _option(_WHAT, "What should not be there.")] = None,
     no_sound: Annotated[bool, _option(_WHAT, "Make no sound.", "--no-sound")] = False,
