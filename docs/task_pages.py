@@ -143,8 +143,9 @@ _INDEX = """\
 {tables}
 """
 _INTRO = (
-    "Every task of the paper, row by row: whether the shipped weights were trained for it enough to follow it, its "
-    "page, and one figure of StageBench between its floor and its ceiling ({bench}). "
+    "Every task of the paper, row by row: whether the shipped weights were trained for it enough "
+    "to follow it, its page, and one figure of StageBench between its floor and its ceiling "
+    "({bench}). "
 )
 _FAILS = (
     "What fails in each is on its page and in [what-fails.md](what-fails.md). Pages are made by "
