@@ -58,6 +58,13 @@ def test_whole_seconds_fall_on_a_latent():
         masks.keyframe_latent(-1.0, SHAPE)
 
 
+def test_times_a_latent_apart_have_different_latents():
+    assert [masks.keyframe_latent(t / 8, SHAPE) for t in range(1, 17, 2)] == list(range(1, 9))
+    assert masks.keyframe_latent(2.125, SHAPE) == 8
+    with pytest.raises(ValueError, match=r"0 to 2 s, got 2\.13 s"):
+        masks.keyframe_latent(2.13, SHAPE)
+
+
 def test_a_region_is_the_part_to_change_and_its_last_picture_is_held():
     region = torch.zeros(2, 64, 80, dtype=torch.bool)
     region[0, :8, :8] = True

@@ -5,7 +5,7 @@ import torch
 
 from openreels.conditioning.material import Material
 from openreels.conditioning.plans import plan
-from openreels.core.request import GenerationRequest, Keyframe, TaggedFile
+from openreels.core.request import GenerationRequest, Keyframe, TaggedFile, validate
 
 
 def _clip(count, height=64, width=64):
@@ -76,3 +76,26 @@ def test_keyframes_without_a_time_give_no_latent():
 def test_a_source_that_is_not_there_is_named(fields):
     with pytest.raises(ValueError, match=r"got none; give the path of a clip"):
         plan(GenerationRequest(prompt="@m", **fields), Material())
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "times", "last", "places"),
+    [
+        (1.1, (1.1,), False, [4]),
+        (1.125, (0.875,), True, [4, 5]),
+        (1.0, (0.375, 0.625), False, [2, 3]),
+        (1.37, (0.1, 0.37, 0.62, 0.87, 1.12), True, [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_pictures_at_valid_times_have_latents_of_their_own(duration_s, times, last, places):
+    request = GenerationRequest(
+        prompt="a",
+        duration_s=duration_s,
+        keyframes=tuple(Keyframe(image="k", time_s=time) for time in times),
+        last_frame="l" if last else None,
+    )
+    pictures = tuple((time, _clip(1)[0]) for time in times)
+    material = Material(keyframes=pictures, last_frame=_clip(2)[0] if last else None)
+    laid = plan(validate(request), material)
+    assert [index for index, _ in laid.stills] == places
+    assert laid.shape.num_latent_frames > places[-1]

@@ -39,6 +39,14 @@ def test_every_length_ends_together(seconds, fps):
     assert abs(last_audio_end - shape.duration_s) <= token / 2
 
 
+@pytest.mark.parametrize(
+    ("seconds", "frames"),
+    [(1.1, 17), (1.125, 21), (1.25, 21), (1.375, 25), (1.75, 29), (1.874, 29)],
+)
+def test_a_length_is_rounded_to_the_nearest_latent_half_way_up(seconds, frames):
+    assert shapes.frames_of_seconds(seconds) == frames
+
+
 @given(st.integers(1, 500))
 def test_latents_and_frames_are_inverse(num_latents):
     frames = shapes.frames_of_latents(num_latents)

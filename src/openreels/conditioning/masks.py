@@ -5,6 +5,7 @@ number. No mask in this package has the other polarity; the white of an edit reg
 "change this", is turned round once, in ``region_known``.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -111,26 +112,29 @@ def region_known(region: Bool[Tensor, "t H W"], shape: ClipShape) -> Bool[Tensor
 
 
 def keyframe_latent(time_s: float, shape: ClipShape) -> int:
-    """The latent frame whose time is nearest to a keyframe's.
+    """The latent frame whose time is nearest to a keyframe's; half way, the later one.
+
+    Times a latent frame or more apart have different ones.
 
     Args:
         time_s: Seconds from the start of the clip.
         shape: Size of the clip.
 
     Returns:
-        Index of the latent frame; integer seconds at 16 fps fall on one exactly.
+        Index of the latent frame; integer seconds at 16 fps fall on one exactly. A time up to half
+        a latent frame after the last one counts as the last.
 
     Raises:
         ValueError: If the time lies outside the clip.
     """
     last = shape.num_latent_frames - 1
-    index = round(time_s * float(shape.latent_fps))
-    if time_s < 0 or index > last:
+    place = time_s * float(shape.latent_fps)
+    if place < 0 or place > last + 0.5:
         raise ValueError(
             f"a keyframe must lie inside the clip, 0 to {float(last / shape.latent_fps):g} s, "
             f"got {time_s:g} s"
         )
-    return index
+    return min(math.floor(place + 0.5), last)
 
 
 def _draw(low: int, high: int, generator: torch.Generator) -> int:

@@ -6,6 +6,7 @@ latents and 218 audio tokens; positions here are seconds, of which 21/218 is the
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import floor
 
 SAMPLE_RATE_HZ = 44_100
 SAMPLES_PER_TOKEN = 1024
@@ -131,7 +132,7 @@ def frames_of_latents(num_latent_frames: int) -> int:
 
 
 def frames_of_seconds(duration_s: float, fps: int = BASE_FPS) -> int:
-    """Seconds to the nearest 4k + 1 frames; 5 s at 16 fps are 81 frames.
+    """Seconds to the nearest 4k + 1 frames, half way to the more; 5 s at 16 fps are 81 frames.
 
     The last frame starts at ``duration_s``, as in the paper's example.
 
@@ -140,8 +141,8 @@ def frames_of_seconds(duration_s: float, fps: int = BASE_FPS) -> int:
     """
     if not duration_s > 0:
         raise ValueError(f"duration_s must be positive, got {duration_s}")
-    steps = round(Fraction(duration_s).limit_denominator(10_000) * fps / TEMPORAL_STRIDE)
-    return int(steps) * TEMPORAL_STRIDE + 1
+    steps = Fraction(duration_s).limit_denominator(10_000) * fps / TEMPORAL_STRIDE
+    return floor(steps + Fraction(1, 2)) * TEMPORAL_STRIDE + 1
 
 
 def frames_in_latent(index: int) -> range:
