@@ -1,6 +1,6 @@
 """What a request gives of its refined clip: the source at full size, and pictures on the way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -8,11 +8,12 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor
 
 from openreels.conditioning.frames import contain, cover
+from openreels.conditioning.keyframes import refined_place
 from openreels.conditioning.masks import keyframe_latent, region_known
 from openreels.conditioning.material import Material
-from openreels.conditioning.refine import Held
+from openreels.conditioning.refine import TIME_FACTOR, Held, refined_num_frames
 from openreels.core.request import GenerationRequest
-from openreels.core.shapes import TEMPORAL_STRIDE, ClipShape
+from openreels.core.shapes import BASE_FPS, TEMPORAL_STRIDE, ClipShape
 from openreels.media.clip import read_clip
 from openreels.media.files import ReadLimits
 from openreels.media.image import read_image
@@ -39,6 +40,11 @@ class Target:
         whole = -(-(count - 1) // TEMPORAL_STRIDE) * TEMPORAL_STRIDE + 1
         return ClipShape(num_frames=whole, height=self.height, width=self.width, fps=self.fps)
 
+    def low_shape(self) -> ClipShape:
+        """The clip of the base that this is made of, on its frames and clock."""
+        low = replace(self, num_frames=(self.num_frames - 1) // TIME_FACTOR + 1, fps=BASE_FPS)
+        return low.shape()
+
 
 def held_of(
     request: GenerationRequest, material: Material, target: Target
@@ -51,7 +57,7 @@ def held_of(
 
     Args:
         request: A valid request.
-        material: What its files hold, for the pictures.
+        material: What its files hold: its pictures, and the length of the clip that is extended.
         target: Size of the result.
 
     Returns:
@@ -59,6 +65,7 @@ def held_of(
 
     Raises:
         MediaError: If a file cannot be read.
+        ValueError: If the material of an extension has no clip.
     """
     path = request.extend or request.edit
     if path is None:
@@ -68,7 +75,7 @@ def held_of(
         note = f"the source is smaller than {target.width}x{target.height} and was refined too"
         return Held(), (note,)
     if request.extend:
-        return _extension(request, path, target), ()
+        return _extension(request, path, material, target), ()
     return _edit(request, path, facts, target), ()
 
 
@@ -117,13 +124,15 @@ def _edit(request: GenerationRequest, path: str, facts: MediaFacts, target: Targ
     return Held(source=source, known=region_known(region, shape)[:count])
 
 
-def _extension(request: GenerationRequest, path: str, target: Target) -> Held:
-    given = _frames_at(request, path, target, (target.height, target.width))
-    # The low clip has every second frame of the source; the one after the last is not its own.
-    count = min(len(given) - (1 - len(given) % 2), target.num_frames)
+def _extension(request: GenerationRequest, path: str, material: Material, target: Target) -> Held:
+    if material.clip is None:
+        raise ValueError("extend needs a clip, got none; give the path of a clip")
+    # Every frame that the base saw, and one between every two: its rounding, not that of this rate.
+    count = min(refined_num_frames(len(material.clip)), target.num_frames)
+    given = _held_to(_frames_at(request, path, target, (target.height, target.width)), count)
     first = target.num_frames - count if request.extend_before else 0
     source = torch.zeros(target.num_frames, target.height, target.width, 3, dtype=torch.uint8)
-    source[first : first + count] = given[:count]
+    source[first : first + count] = given
     known = torch.zeros(source.shape[:3], dtype=torch.bool)
     known[first : first + count] = True
     return Held(source=source, known=known)
@@ -135,8 +144,9 @@ def _fitted(picture: UInt8[Tensor, "_ _ 3"], target: Target) -> UInt8[Tensor, "H
 
 def _pictures(material: Material, target: Target) -> Held:
     shape = target.shape()
+    # The place that the base gave it, so that both have the picture at the same time.
     stills = {
-        keyframe_latent(time_s, shape): _fitted(image, target)
+        refined_place(keyframe_latent(time_s, target.low_shape())): _fitted(image, target)
         for time_s, image in material.keyframes
     }
     if material.last_frame is not None and shape.num_latent_frames > 1:
