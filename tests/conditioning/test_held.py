@@ -6,7 +6,7 @@ import torch
 
 from openreels.conditioning.held import Target, held_of
 from openreels.conditioning.masks import keyframe_latent
-from openreels.conditioning.material import Material
+from openreels.conditioning.material import Material, gather
 from openreels.core.request import GenerationRequest
 from openreels.core.shapes import ClipShape
 from openreels.media.clip import Clip, read_clip
@@ -95,6 +95,20 @@ def test_a_keyframe_stands_where_the_base_has_it(time_s, place):
     assert [index for index, _ in held.stills] == [place]
     low = keyframe_latent(time_s, ClipShape(num_frames=17, height=64, width=64))
     assert place == 2 * low
+
+
+def test_a_moving_region_that_the_base_took_is_taken_and_its_last_picture_held(tmp_path):
+    frames = np.random.default_rng(2).integers(0, 256, (33, 64, 64, 3), dtype=np.uint8)
+    source = Clip(frames=frames, fps=32).save(tmp_path / "source.mp4")
+    moving = np.zeros((31, 64, 64, 3), dtype=np.uint8)
+    moving[20:, :, :32] = 255
+    mask = Clip(frames=moving, fps=32).save(tmp_path / "mask.mp4")
+    request = replace(REQUEST, edit=str(source), edit_region=str(mask))
+    held, _ = held_of(request, gather(request), TARGET)
+    assert held.known.shape == (33, 64, 64)
+    assert held.known[:20].all()
+    assert not held.known[20:, :, :30].any()
+    assert held.known[:, :, 34:].all()
 
 
 def test_a_keyframe_near_the_start_or_the_end_stands_there():

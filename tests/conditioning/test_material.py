@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -82,6 +84,20 @@ def test_a_region_is_read_as_the_part_to_change(clip_path, tmp_path):
     assert material.region.shape == (13, 64, 80)
     assert material.region[:, :, :38].all()
     assert not material.region[:, :, 42:].any()
+
+
+def test_a_moving_region_is_as_long_as_the_picture_whatever_the_sound(tmp_path):
+    sound = np.zeros((2, 2 * 44100), dtype=np.float32)
+    clip = Clip(frames=_frames(17), fps=16, waveform=sound).save(tmp_path / "clip.webm")
+    moving = np.zeros((16, 48, 64, 3), dtype=np.uint8)
+    moving[8:] = 255
+    mask = Clip(frames=moving, fps=16).save(tmp_path / "mask.mp4")
+    request = GenerationRequest(prompt="a", edit=str(clip), edit_region=str(mask))
+    region = gather(request).region
+    assert region.flatten(1).all(1).tolist() == [False] * 8 + [True] * 9
+    short = Clip(frames=moving[:15], fps=16).save(tmp_path / "short.mp4")
+    with pytest.raises(MediaError, match=r"as long as its clip, 1\.06 seconds, got 0\.94"):
+        gather(replace(request, edit_region=str(short)))
 
 
 @pytest.mark.parametrize(("given", "kept"), [(1, 1), (4, 1), (5, 5), (18, 17), (500, 241)])

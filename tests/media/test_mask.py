@@ -61,4 +61,17 @@ def test_a_moving_mask_moves(tmp_path, source):
 def test_a_mask_of_another_length_is_refused(tmp_path, source, length):
     write_video(tmp_path / "mask.mp4", np.zeros((length, 32, 64, 3), np.uint8), fps=16)
     with pytest.raises(MediaError, match=r"as long as its clip, 1\.06 seconds, got"):
-        read_mask(tmp_path / "mask.mp4", source=source, shape=SHAPE)
+        read_mask(tmp_path / "mask.mp4", source=source, shape=SHAPE, length_s=17 / 16)
+
+
+@pytest.mark.parametrize("fps", [16, 32])
+def test_one_frame_at_the_rate_of_the_base_is_tolerated_at_any_rate(tmp_path, source, fps):
+    frames = np.zeros((16, 32, 64, 3), np.uint8)
+    frames[-1] = 255
+    write_video(tmp_path / "mask.mp4", frames, fps=16)
+    shape = ClipShape(num_frames=17, height=32, width=32, fps=fps)
+    mask = read_mask(tmp_path / "mask.mp4", source=source, shape=shape, length_s=17 / 16)
+    assert mask[-1].all() == (fps == 16)
+    write_video(tmp_path / "mask.mp4", frames[1:], fps=16)
+    with pytest.raises(MediaError, match=r"1\.06 seconds, got 0\.94"):
+        read_mask(tmp_path / "mask.mp4", source=source, shape=shape, length_s=17 / 16)

@@ -120,6 +120,7 @@ def _edit(request: GenerationRequest, path: str, facts: MediaFacts, target: Targ
         return Held(source=source, known=known)
     source = _held_to(_frames_at(request, path, target, size), count)
     shape = target.shape()
+    # Its length was compared with the clip's when it was read for the base.
     region = torch.from_numpy(read_mask(request.edit_region, source=facts, shape=shape))
     return Held(source=source, known=region_known(region, shape)[:count])
 

@@ -155,7 +155,8 @@ def _with_region(
         return material
     num_frames = editable_frames(len(material.clip))
     shape = ClipShape(num_frames=num_frames, height=size[0], width=size[1])
-    region = read_mask(request.edit_region, source=facts, shape=shape)
+    length_s = len(material.clip) / BASE_FPS
+    region = read_mask(request.edit_region, source=facts, shape=shape, length_s=length_s)
     return replace(material, region=torch.from_numpy(region))
 
 

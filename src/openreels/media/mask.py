@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from openreels.core.errors import MediaError
-from openreels.core.shapes import ClipShape
-from openreels.media.clip import read_clip
+from openreels.core.shapes import BASE_FPS, ClipShape
+from openreels.media.clip import Clip, read_clip
 from openreels.media.files import DEFAULT_LIMITS, ReadLimits
 from openreels.media.image import fit_masks, read_image
 from openreels.media.video import MediaFacts
@@ -24,14 +24,18 @@ def read_mask(
     *,
     source: MediaFacts,
     shape: ClipShape,
+    length_s: float | None = None,
     limits: ReadLimits = DEFAULT_LIMITS,
 ) -> Bool[np.ndarray, "F H W"]:
     """Read an edit region and fit it as its source clip is fitted.
 
     Args:
         path: A picture, which holds for every frame, or a clip as long as the source.
-        source: What ``media.video.probe`` says of the source clip.
+        source: What ``media.video.probe`` says of the source clip; its rows and columns are read.
         shape: What the source clip is fitted to.
+        length_s: Seconds of the source's picture, as decoded at ``BASE_FPS``; a moving mask must
+            last as long, to a frame and a half of those. None asks nothing of its length, for a
+            mask that was read at that rate before.
         limits: Bounds on what is decoded.
 
     Returns:
@@ -45,17 +49,22 @@ def read_mask(
         masks = _white(read_image(path, limits=limits)[None])
     else:
         clip = read_clip(path, fps=shape.fps, limits=limits)
-        wanted = source.duration_s
-        if abs(clip.duration_s - wanted) > 1.5 / shape.fps and clip.num_frames > 1:
-            raise MediaError(
-                f"a mask must be one picture or as long as its clip, {wanted:.2f} seconds, got "
-                f"{clip.duration_s:.2f} in {path}; cut the mask or give a picture"
-            )
+        _check_length(clip, length_s, path)
         masks = _white(clip.frames) if clip.frames is not None else np.ones((1, 1, 1), bool)
     masks = _like_source(masks, path, source)
     masks = fit_masks(masks, shape.height, shape.width)
     index = np.minimum(np.arange(shape.num_frames), len(masks) - 1)
     return masks[index]
+
+
+def _check_length(clip: Clip, length_s: float | None, path: Path) -> None:
+    if length_s is None or clip.num_frames == 1:
+        return
+    if abs(clip.duration_s - length_s) > 1.5 / BASE_FPS:
+        raise MediaError(
+            f"a mask must be one picture or as long as its clip, {length_s:.2f} seconds, got "
+            f"{clip.duration_s:.2f} in {path}; cut the mask or give a picture"
+        )
 
 
 def _like_source(
