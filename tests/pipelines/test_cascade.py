@@ -74,8 +74,27 @@ def test_every_resolution_can_be_reached(cascade):
         assert passes[0] == Target(num_frames=97, height=256, width=448, fps=32)
         assert (passes[-1].height, passes[-1].width) == last
         assert {target.fps for target in passes} == {32}
-    frames = np.zeros((1, 1088, 1904, 3), dtype=np.uint8)
-    assert cut_to_side(frames, 1080).shape == (1, 1080, 1904, 3)
+
+
+@pytest.mark.parametrize(
+    ("low", "made", "kept"),
+    [
+        ((64, 112), (1088, 1904), (1080, 1904)),
+        ((112, 64), (1904, 1088), (1904, 1080)),
+        ((64, 80), (1088, 1360), (1080, 1360)),
+        ((64, 64), (1088, 1088), (1080, 1080)),
+    ],
+)
+def test_what_is_beyond_the_shorter_side_is_cut_and_a_square_stays_one(cascade, low, made, kept):
+    refiner = refiner_of(cascade, _request())
+    last = plan_cascade(refiner, (1, *low), short_side=1080, fps=16).targets[-1]
+    assert (last.height, last.width) == made
+    rows, columns = np.arange(made[0])[:, None], np.arange(made[1])
+    frames = np.broadcast_to((rows * 7 + columns * 3)[None, ..., None] % 256, (1, *made, 3))
+    cut = cut_to_side(frames.astype(np.uint8), 1080)
+    assert cut.shape == (1, *kept, 3)
+    top, left = ((a - b) // 2 for a, b in zip(made, kept, strict=True))
+    assert np.array_equal(cut, frames[:, top : top + kept[0], left : left + kept[1]])
 
 
 def test_a_larger_size_goes_through_several_passes_and_windows(cascade):

@@ -207,15 +207,25 @@ def refined(
 
 
 def cut_to_side(frames: UInt8[np.ndarray, "F H W 3"], short: int) -> UInt8[np.ndarray, "F h w 3"]:
-    """Cut what was computed beyond the shorter side asked for, half on each side: 1088 to 1080."""
+    """Cut what was computed beyond the shorter side asked for, half on each side: 1088 to 1080.
+
+    Of a square both sides are cut. The longer side of another shape stays: it has grown from the
+    grid of the small clip, so that 16:9 at 1080 is 1904x1080 and 4:3 is 1360x1080.
+
+    Args:
+        frames: What the last pass made.
+        short: Pixels of the shorter side asked for.
+
+    Returns:
+        Frames of that shorter side, or as they are where they are no larger.
+    """
     height, width = frames.shape[1:3]
     over = min(height, width) - short
     if over <= 0:
         return frames
-    low = over // 2
-    if height <= width:
-        return frames[:, low : low + short]
-    return frames[:, :, low : low + short]
+    some = slice(over // 2, over // 2 + short)
+    every = slice(None)
+    return frames[:, some if height <= width else every, some if width <= height else every]
 
 
 def refine_clip(
