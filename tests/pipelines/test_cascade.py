@@ -263,3 +263,11 @@ def test_small_pieces_give_the_clip_of_one_piece(cascade, monkeypatch):
     assert isinstance(pieces.frames, np.memmap)
     difference = np.abs(whole.frames.astype(int) - pieces.frames.astype(int))
     assert difference.max() <= 1
+
+
+def test_small_pieces_extend_a_clip_as_one_piece_does(cascade, source, monkeypatch):
+    request = _request(extend=source, extend_before=True)
+    whole = generate(cascade, request).clip.frames
+    monkeypatch.setattr(refine_module, "PIECE_PX", 1)
+    pieces = generate(cascade, request).clip.frames
+    assert np.abs(whole.astype(int) - pieces.astype(int)).max() <= 1

@@ -184,3 +184,48 @@ def test_a_clip_that_really_gets_darker_stays_dark():
     result = paste.paste_back(decoded, source, known)
     change = result.float() - _bytes(decoded).float()
     assert change[8:].abs().max() <= paste.MAX_DRIFT + 1
+
+
+def _some_whole(places):
+    known = torch.zeros(41, 48, 64, dtype=torch.bool)
+    for frame in places:
+        known[frame] = True
+    return known
+
+
+CUTS = {
+    "first": _some_whole([0]),
+    "after": _some_whole(range(12)),
+    "before": _some_whole(range(22, 41)),
+    "between": _some_whole([*range(6), 13, *range(30, 41)]),
+    "moving": _moving(6).repeat_interleave(7, 0)[:41],
+    "both": _some_whole(range(9)) | _region(41),
+    "nothing": _some_whole([]),
+    "all": _some_whole(range(41)),
+}
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("name", CUTS)
+def test_a_clip_in_pieces_is_pasted_as_one(name, size):
+    """Pieces of whole latents: the first frame is one of its own, four frames each follow."""
+    source, known = _source(frames=41), CUTS[name]
+    draw = torch.Generator().manual_seed(5)
+    drift = torch.linspace(-0.3, 0.2, 41)[None, :, None, None]
+    decoded = _pixels(source) + drift + 0.02 * torch.randn(3, 41, 48, 64, generator=draw)
+    rest = decoded[:, 4 * size - 3 :].split(4 * size, dim=1)
+    pieces = [decoded[:, : 4 * size - 3], *rest]
+    whole = paste.paste_back(decoded, source, known)
+    made = torch.cat(list(paste.paste_pieces(pieces, source, known)))
+    assert made.shape == whole.shape
+    assert torch.equal(made, whole)
+    changed = not torch.equal(whole, torch.where(known[..., None], source, _bytes(decoded)))
+    assert changed == (name not in {"nothing", "all"})
+
+
+def test_frames_wait_only_for_given_ones_ahead():
+    source, known = _source(frames=41), CUTS["before"]
+    pieces = _pixels(source).split(1, dim=1)
+    lengths = [len(piece) for piece in paste.paste_pieces(pieces, source, known)]
+    # Eight frames before the first given one are made when it is read.
+    assert lengths == [1] * 14 + [9] + [1] * 18

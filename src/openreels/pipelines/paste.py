@@ -1,6 +1,7 @@
 """Pixels that were given come back untouched; the seam lies on the generated side."""
 
 import math
+from collections.abc import Iterable, Iterator
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - its usual name
@@ -46,18 +47,94 @@ def paste_back(
     Returns:
         Frames that equal the source wherever ``known`` is True.
     """
+    return torch.cat(list(paste_pieces([generated], source, known)))
+
+
+def paste_pieces(
+    pieces: Iterable[Float[Tensor, "3 _ H W"]],
+    source: UInt8[Tensor, "F H W 3"],
+    known: Bool[Tensor, "F H W"],
+) -> Iterator[UInt8[Tensor, "_ H W 3"]]:
+    """Do what ``paste_back`` does with a clip that comes in pieces, in bounded memory.
+
+    However the clip is cut, the result is the same: what seams need of the frames before is kept,
+    and up to ``FEATHER_FRAMES`` frames before given ones wait for them.
+
+    Args:
+        pieces: Decoded pixels in [-1, 1], in order, ``F`` frames in all.
+        source: The source at the same size, of the whole clip.
+        known: True where a pixel is given, of the whole clip.
+
+    Yields:
+        Frames in order, in pieces of their own.
+    """
+    whole = known.flatten(1).all(1)
+    needed = _frames_needed(whole)
+    colours, targets = torch.zeros(2, len(whole), 3)
+    sums = torch.zeros(4, dtype=torch.float64)
+    waiting: list[Tensor] = []
+    done = read = 0
+    for piece in pieces:
+        for frame in piece.float().unbind(1):
+            if _beside_seam(whole, read):
+                colours[read] = reduce(frame.contiguous(), "c H W -> c", "mean")
+                pixels = pixels_of(source[read : read + 1].numpy())
+                targets[read] = reduce(pixels, "1 c 1 H W -> c", "mean")
+            waiting.append(frame)
+            read += 1
+        ready = done
+        while ready < read and needed[ready] < read:
+            ready += 1
+        if ready == done:
+            continue
+        first = max(0, done - FEATHER_FRAMES)
+        near = slice(first, read)
+        shift = _seam_in_time(colours[near], targets[near], whole[near])[done - first :]
+        some, count = slice(done, ready), ready - done
+        yield _pasted(waiting[:count], source[some], known[some], shift[:count], sums)
+        waiting, done = waiting[count:], ready
+
+
+def _pasted(
+    decoded: list[Float[Tensor, "3 H W"]],
+    source: UInt8[Tensor, "f H W 3"],
+    known: Bool[Tensor, "f H W"],
+    shift: Float[Tensor, "f 3"],
+    sums: Float[Tensor, "4"],
+) -> UInt8[Tensor, "f H W 3"]:
+    """Frames shifted in colour, with the given pixels over them and no seam beside those."""
     if known.all():
         return source
-    decoded = rearrange(generated.float(), "c F H W -> F c H W")
-    given = rearrange(pixels_of(source.numpy()), "1 c F H W -> F c H W")
-    mask = rearrange(known, "F H W -> F 1 H W").to(decoded)
+    result = torch.stack(decoded)
     whole = known.flatten(1).all(1)
     partly = known.flatten(1).any(1) & ~whole
-    result = decoded + _seam_in_time(decoded, given, whole)
+    seam = None
     if partly.any():
-        result[partly] += _seam_in_space(decoded[partly], given[partly], mask[partly])
-    frames = torch.from_numpy(frames_of(rearrange(result, "F c H W -> 1 c F H W")))
-    return torch.where(rearrange(known, "F H W -> F H W 1"), source, frames)
+        given = rearrange(pixels_of(source[partly].numpy()), "1 c f H W -> f c H W")
+        mask = rearrange(known[partly], "f H W -> f 1 H W").to(result)
+        seam = _seam_in_space(result[partly], given, mask, sums)
+    result += rearrange(shift, "f c -> f c 1 1")
+    if seam is not None:
+        result[partly] += seam
+    frames = torch.from_numpy(frames_of(rearrange(result, "f c H W -> 1 c f H W")))
+    return torch.where(rearrange(known, "f H W -> f H W 1"), source, frames)
+
+
+def _beside_seam(whole: Bool[Tensor, " F"], frame: int) -> bool:
+    """Whether a frame or one of its neighbours is given whole, and the other is not."""
+    near = whole[max(0, frame - 1) : frame + 2]
+    return bool(near.any() and not near.all())
+
+
+def _frames_needed(whole: Bool[Tensor, " F"]) -> list[int]:
+    """The last frame whose colour each frame needs: the given one that it fades to, or itself."""
+    needed = list(range(len(whole)))
+    for edge in whole.nonzero().flatten().tolist():
+        for frame in range(edge - 1, max(-1, edge - 1 - FEATHER_FRAMES), -1):
+            if whole[frame]:
+                break
+            needed[frame] = edge
+    return needed
 
 
 def fade(distance: int, reach: int) -> float:
@@ -145,38 +222,43 @@ def _steps(values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     return _beside(outside - values, border, SMOOTHING_PX) * border, border
 
 
-def _surplus(decoded: Tensor, given: Tensor, mask: Tensor) -> Tensor:
+def _surplus(decoded: Tensor, given: Tensor, mask: Tensor, sums: Tensor) -> Tensor:
     """The part of the decoded picture's step at the seam that is taken for an error.
 
     Not given by the paper: a picture may really change its colour at the seam (an object begins
     there), and so may a generator that missed the colours of its surroundings. How large the
     source's own steps are shows on the lines of given pixels beside the seam; the decoded step
-    is scaled by the squared ratio of the mean squares over the clip, at most 1. A good generator
-    keeps its steps, one that is far off loses them.
+    is scaled by the squared ratio of the mean squares over the clip so far, at most 1. A good
+    generator keeps its steps, one that is far off loses them. ``sums`` holds squares and numbers of
+    both over the frames before, and is moved on.
     """
     step, border = _steps(decoded, mask)
-    total, count, inner = 0.0, 0.0, mask
+    found, inner = torch.zeros(len(mask), 4, dtype=sums.dtype), mask
     for _ in range(LINES_BESIDE):
         inner = 1 - _grown(1 - inner)
-        own, line = _steps(given, inner)
-        total, count = total + float(own.square().sum()), count + float(line.sum())
-    usual = total / max(count, 1.0)
-    found = float(step.square().sum()) / max(float(border.sum()), 1.0)
-    kept = min(1.0, usual / max(found, 1e-12)) ** 2
-    return step * (1 - kept)
+        for column, values in enumerate(_steps(given, inner)):
+            found[:, column] += values.square().sum((1, 2, 3))
+    for column, values in enumerate((step, border)):
+        found[:, 2 + column] = values.square().sum((1, 2, 3))
+    found = found.cumsum(0) + sums
+    sums.copy_(found[-1])
+    usual, own = found[:, 0] / found[:, 1].clamp(min=1), found[:, 2] / found[:, 3].clamp(min=1)
+    kept = (usual / own.clamp(min=1e-12)).clamp(max=1).square().to(step.dtype)
+    return step * (1 - rearrange(kept, "f -> f 1 1 1"))
 
 
 def _seam_in_space(
     decoded: Float[Tensor, "F 3 H W"],
     given: Float[Tensor, "F 3 H W"],
     mask: Float[Tensor, "F 1 H W"],
+    sums: Float[Tensor, "4"],
 ) -> Float[Tensor, "F 3 H W"]:
     """The correction of the generated side of frames of which a part is given."""
     correction = torch.zeros_like(decoded)
     rows, columns = (_around(mask == 0, axis) for axis in (2, 3))
     inside = (..., rows, columns)
     decoded, given, mask = decoded[inside], given[inside], mask[inside]
-    missing = given - decoded - _surplus(decoded, given, mask)
+    missing = given - decoded - _surplus(decoded, given, mask, sums)
     correction[inside] = membrane(missing, mask) * nearness(mask)
     return correction
 
@@ -190,18 +272,21 @@ def _around(region: Bool[Tensor, "F 1 H W"], axis: int) -> slice:
 
 
 def _seam_in_time(
-    decoded: Float[Tensor, "F 3 H W"],
-    given: Float[Tensor, "F 3 H W"],
-    whole: Bool[Tensor, " F"],
-) -> Float[Tensor, "F 3 H W"]:
-    """The correction, one colour a frame, of frames beside those that are given whole."""
-    correction = torch.zeros_like(decoded)
-    colour = reduce(decoded, "F c H W -> F c", "mean")
-    target = reduce(given, "F c H W -> F c", "mean")
+    colour: Float[Tensor, "F 3"], target: Float[Tensor, "F 3"], whole: Bool[Tensor, " F"]
+) -> Float[Tensor, "F 3"]:
+    """The correction, one colour a frame, of frames beside those that are given whole.
+
+    Args:
+        colour: Mean of what was decoded; read on both sides of a seam.
+        target: Mean of the source; read where a frame is given whole beside one that is not.
+        whole: True where a frame is given whole.
+
+    Returns:
+        What is added to each frame; zero where it is given whole.
+    """
+    correction = torch.zeros_like(colour)
     count = len(whole)
-    for edge in range(count):
-        if not whole[edge]:
-            continue
+    for edge in whole.nonzero().flatten().tolist():
         for direction in (-1, 1):
             beside = edge + direction
             if not 0 <= beside < count or whole[beside]:
@@ -212,5 +297,5 @@ def _seam_in_time(
                 frame = edge + direction * distance
                 if not 0 <= frame < count or whole[frame]:
                     break
-                correction[frame] += rearrange(step * fade(distance, FEATHER_FRAMES), "c -> c 1 1")
+                correction[frame] += step * fade(distance, FEATHER_FRAMES)
     return correction

@@ -40,7 +40,7 @@ from openreels.diffusion.solvers import STEPPERS, Sample
 from openreels.media.clip import frames_of, pixels_of
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.video_vae.model import VideoVAE
-from openreels.pipelines.paste import paste_back
+from openreels.pipelines.paste import paste_pieces
 from openreels.pipelines.windows import Window, windows_of
 
 PIECE_PX = 8_000_000
@@ -361,14 +361,12 @@ def decoded_pieces(
     """
     rows, columns = 8 * latents.shape[3], 8 * latents.shape[4]
     size = max(1, PIECE_PX // (TEMPORAL_STRIDE * rows * columns))
-    start = 0
-    for pixels in vae.decode_stream(latents, chunk_frames=size):
-        some = slice(start, start + pixels.shape[2])
-        start = some.stop
-        if held.source is None or held.known is None or not bool(held.known[some].any()):
-            yield torch.from_numpy(frames_of(pixels))
-        else:
-            yield paste_back(pixels[0].float().cpu(), held.source[some], held.known[some])
+    stream = vae.decode_stream(latents, chunk_frames=size)
+    if held.source is None or held.known is None:
+        yield from (torch.from_numpy(frames_of(pixels)) for pixels in stream)
+        return
+    decoded = (pixels[0].float().cpu() for pixels in stream)
+    yield from paste_pieces(decoded, held.source, held.known)
 
 
 def frame_store(size: tuple[int, int, int, int]) -> UInt8[np.ndarray, "F H W 3"]:
