@@ -223,9 +223,21 @@ def test_a_clip_in_pieces_is_pasted_as_one(name, size):
     assert changed == (name not in {"nothing", "all"})
 
 
-def test_frames_wait_only_for_given_ones_ahead():
-    source, known = _source(frames=41), CUTS["before"]
-    pieces = _pixels(source).split(1, dim=1)
-    lengths = [len(piece) for piece in paste.paste_pieces(pieces, source, known)]
-    # Eight frames before the first given one are made when it is read.
-    assert lengths == [1] * 14 + [9] + [1] * 18
+def test_frames_wait_only_for_given_ones_ahead_and_come_in_small_pieces():
+    source, known, read = _source(frames=41), CUTS["before"], []
+
+    def pieces():
+        for piece in _pixels(source).split(2, dim=1):
+            read.append(piece.shape[1])
+            yield piece
+
+    made, waited = 0, []
+    for piece in paste.paste_pieces(pieces(), source, known):
+        assert len(piece) <= 2
+        made += len(piece)
+        waited.append(sum(read) - made)
+    # The first given frame is 22; the eight before it are made when it is read.
+    assert waited[:7] == [0] * 7
+    assert waited[7:12] == [8, 6, 4, 2, 0]
+    assert not any(waited[12:])
+    assert made == 41

@@ -66,7 +66,7 @@ def paste_pieces(
         known: True where a pixel is given, of the whole clip.
 
     Yields:
-        Frames in order, in pieces of their own.
+        Frames in order, no more at a time than the piece has that was read last.
     """
     whole = known.flatten(1).all(1)
     needed = _frames_needed(whole)
@@ -82,17 +82,17 @@ def paste_pieces(
                 targets[read] = reduce(pixels, "1 c 1 H W -> c", "mean")
             waiting.append(frame)
             read += 1
-        ready = done
-        while ready < read and needed[ready] < read:
-            ready += 1
-        if ready == done:
-            continue
-        first = max(0, done - FEATHER_FRAMES)
-        near = slice(first, read)
-        shift = _seam_in_time(colours[near], targets[near], whole[near])[done - first :]
-        some, count = slice(done, ready), ready - done
-        yield _pasted(waiting[:count], source[some], known[some], shift[:count], sums)
-        waiting, done = waiting[count:], ready
+        size = piece.shape[1]
+        while done < read and needed[done] < read:
+            stop = done + 1
+            while stop < min(read, done + size) and needed[stop] < read:
+                stop += 1
+            first = max(0, done - FEATHER_FRAMES)
+            near = slice(first, read)
+            shift = _seam_in_time(colours[near], targets[near], whole[near])[done - first :]
+            some, count = slice(done, stop), stop - done
+            yield _pasted(waiting[:count], source[some], known[some], shift[:count], sums)
+            waiting, done = waiting[count:], stop
 
 
 def _pasted(
