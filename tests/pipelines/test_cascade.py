@@ -9,7 +9,7 @@ from PIL import Image
 from openreels.conditioning.build import build
 from openreels.conditioning.held import Target
 from openreels.conditioning.material import gather
-from openreels.core.request import GenerationRequest, Reference
+from openreels.core.request import GenerationRequest, Keyframe, Reference
 from openreels.media.clip import Clip, read_clip
 from openreels.models.mmdit.model import MMDiT
 from openreels.pipelines import refine as refine_module
@@ -201,6 +201,13 @@ def test_a_first_frame_comes_back_exactly_and_a_last_one_guides(cascade, tmp_pat
     assert np.array_equal(made.frames[0], np.asarray(Image.open(tmp_path / "first.png")))
     both = generate(cascade, _request(**fields, last_frame=str(tmp_path / "last.png"))).clip
     assert np.array_equal(both.frames[0], made.frames[0])
+
+
+def test_a_keyframe_at_the_end_of_an_uneven_length_is_refined(cascade, tmp_path):
+    Image.fromarray(np.full((64, 64, 3), 90, dtype=np.uint8)).save(tmp_path / "k.png")
+    keyframe = Keyframe(image=str(tmp_path / "k.png"), time_s=1.1)
+    made = generate(cascade, _request(duration_s=1.1, keyframes=(keyframe,), sound=False)).clip
+    assert made.frames.shape == (33, 256, 256, 3)
 
 
 def test_a_source_that_is_smaller_guides_alone(cascade, source, tmp_path):
