@@ -60,6 +60,9 @@ def test_clips_are_asked_for_with_the_seed_and_the_steps_of_the_run(components, 
     with torch.no_grad():
         again = generate(components, request).clip
         other = generate(components, replace(request, seed=5)).clip
-    made = read_clip(tmp_path / played[1].file).frames.astype(float)  # through a lossy file
-    near, far = (np.abs(made - clip.frames).mean() for clip in (again, other))
-    assert near < 0.5 * far
+    files = [tmp_path / played[1].file, tmp_path / "again.mp4", tmp_path / "other.mp4"]
+    again.save(files[1])
+    other.save(files[2])
+    made, same, different = (read_clip(file).frames.astype(float) for file in files)
+    near, far = (np.abs(made - frames).mean() for frames in (same, different))
+    assert near < 0.1 * far, (near, far)  # files of one clip may differ by a little
