@@ -3,6 +3,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 
 from openreels.core.errors import MediaError
 from openreels.media.audio import read_waveform
@@ -191,3 +192,15 @@ def test_the_facts_of_a_sound_of_an_unknown_format_are_refused(tmp_path, write_s
     path.write_bytes(data[:tag] + b"\x34\x12" + data[tag + 2 :])
     with pytest.raises(MediaError, match=r"^the sound of a media file must have a codec"):
         probe(path)
+
+
+@pytest.mark.parametrize(("fps", "seconds"), [(16, 3.0), (32, 1.5), (Fraction(24), 2.0)])
+def test_a_gif_lasts_as_long_as_its_clip(tmp_path, moving_frames, fps, seconds):
+    frames = np.concatenate([moving_frames, moving_frames[:, ::-1]])
+    write_video(tmp_path / "a.gif", frames, fps=fps)
+    with Image.open(tmp_path / "a.gif") as image:
+        lasting_ms = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert len(lasting_ms) == 48
+    assert sum(lasting_ms) == 1000 * seconds
+    assert max(abs(one - float(1000 / fps)) for one in lasting_ms) < 10
+    assert read_clip(tmp_path / "a.gif", fps=fps).num_frames == 48

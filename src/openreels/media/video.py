@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -323,7 +324,8 @@ def _write_gif(
     path: str | Path, frames: UInt8[np.ndarray, "F H W 3"], *, fps: int | Fraction
 ) -> None:
     images = [Image.fromarray(np.ascontiguousarray(frame)) for frame in frames]
+    # A GIF counts in hundredths of a second: each frame ends at the nearest one.
+    ends = [round(index * 100 / fps) for index in range(len(images) + 1)]
+    lasting_ms = [10 * (end - start) for start, end in pairwise(ends)]
     with whole_file(path) as part:
-        images[0].save(
-            part, save_all=True, append_images=images[1:], duration=float(1000 / fps), loop=0
-        )
+        images[0].save(part, save_all=True, append_images=images[1:], duration=lasting_ms, loop=0)
