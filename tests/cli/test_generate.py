@@ -332,6 +332,8 @@ def test_pictures_and_sounds_take_references_too(openreels, files, tiny_model, w
         (("@s", "--audio-ref", "@s=picture.png"), "picture.png"),
         (("@m", "--ref-video", "@m=picture.png"), "picture.png"),
         (("@m", "--ref-video", "@m=sound.m4a"), "sound.m4a"),
+        (("a ball", "--ref-video", ""), "--ref-video takes @TAG=FILE, got ''"),
+        (("a ball", "--grid", ""), "--grid takes @TAG=FILE, got ''"),
         (("@a", "--ref", "@a=picture.png", "--first-frame", "picture.png"), "exclude references"),
         (("make it red", "--edit", "clip.mp4", "--duration", "2"), "length follows the given clip"),
         (("nothing", "--ref", "@a=picture.png"), "every tag must occur in the prompt"),

@@ -47,7 +47,13 @@ def test_changes_of_weights_have_a_scale():
     assert parse_lora("a=b.safetensors=-0.5") == ("a=b.safetensors", -0.5)
 
 
-@pytest.mark.parametrize("text", ["", "=", "a=b.safetensors", "a=", "a=nan", "a=inf", "=1"])
+@pytest.mark.parametrize("path", ["lr=0.1/x.safetensors", "a=b.safetensors", "run=2/x.bin"])
+def test_a_path_of_changes_may_hold_an_equals_sign(path):
+    assert parse_lora(path) == (path, 1.0)
+    assert parse_lora(f"{path}=0.5") == (path, 0.5)
+
+
+@pytest.mark.parametrize("text", ["", "=", "x.safetensors=abc", "a=", "a=nan", "a=inf", "=1"])
 def test_a_scale_must_be_a_number(text):
     with pytest.raises(ValueError, match=r"--lora takes FILE or FILE=SCALE"):
         parse_lora(text)

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from openreels.conditioning.frames import cover, nearest_ratio
 from openreels.conditioning.material import editable_frames, gather
 from openreels.core.errors import MediaError
-from openreels.core.request import GenerationRequest, Keyframe, TaggedFile
-from openreels.media.clip import Clip
+from openreels.core.request import RESOLUTIONS, GenerationRequest, Keyframe, TaggedFile
+from openreels.core.shapes import ASPECT_RATIOS, size_for
+from openreels.media.clip import Clip, read_clip
 from openreels.media.image import write_image
 
 
@@ -64,9 +66,24 @@ def test_a_reference_clip_comes_with_its_sound_unless_another_clip_is_edited(tmp
     both = gather(
         GenerationRequest(prompt="@m", edit=clip_path, edit_region=None, ref_video=follow)
     )
-    assert both.clip.shape == (16, 48, 64, 3)
+    assert both.clip.shape == (16, 64, 80, 3)
     assert both.follow.shape == (16, 64, 16, 3)
     assert both.waveform.abs().max() < 0.1
+
+
+def test_a_clip_to_edit_by_instruction_is_read_as_it_is_covered_later(tmp_path):
+    path = Clip(frames=_frames(16, 96, 200), fps=16).save(tmp_path / "wide.mp4")
+    read = gather(GenerationRequest(prompt="a", edit=str(path), resolution="64p"))
+    whole = torch.from_numpy(read_clip(path).frames)
+    ratio = nearest_ratio(96, 200)
+    height, width = size_for(ratio, RESOLUTIONS["64p"])
+    assert torch.equal(read.clip, cover(whole, height=height, width=width))
+
+
+@pytest.mark.parametrize("ratio", ASPECT_RATIOS)
+@pytest.mark.parametrize("short_side", RESOLUTIONS.values())
+def test_a_clip_at_the_size_of_a_result_keeps_its_ratio(ratio, short_side):
+    assert nearest_ratio(*size_for(ratio, short_side)) == ratio
 
 
 def test_a_clip_to_surround_keeps_its_whole_picture(clip_path):

@@ -70,6 +70,8 @@ def test_missing_fields_are_refused_unless_allowed():
         ({"table": {"k": "v"}}, r"^table\.k must be a number"),
         ({"name": None}, r"^name must be text, got null"),
         ({"inner": {"theta": float("nan")}}, r"^inner\.theta must be a finite number"),
+        ({"inner": {"theta": 10**400}}, r"^inner\.theta must be a finite number, got a whole"),
+        ({"table": {"k": -(10**400)}}, r"^table\.k must be a finite number, got a whole"),
     ],
 )
 def test_wrong_values_name_the_full_path(change, message):

@@ -113,3 +113,12 @@ def test_a_long_sound_is_refused_by_its_header(tmp_path, write_sound):
 def test_three_channels_cannot_be_written(tmp_path):
     with pytest.raises(MediaError, match="one or two channels, got 3"):
         write_wav(tmp_path / "a.wav", np.zeros((3, 9), np.float32), 44_100)
+
+
+def test_a_sound_of_an_unknown_format_is_refused(tmp_path):
+    write_wav(tmp_path / "a.wav", tone(44_100), 44_100)
+    data = (tmp_path / "a.wav").read_bytes()
+    tag = data.index(b"fmt ") + 8
+    (tmp_path / "odd.wav").write_bytes(data[:tag] + b"\x34\x12" + data[tag + 2 :])
+    with pytest.raises(MediaError, match=r"^the sound of a media file must have a codec [^\n]+$"):
+        read_waveform(tmp_path / "odd.wav")

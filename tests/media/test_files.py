@@ -1,8 +1,11 @@
+import wave
+
 import pytest
 
 from openreels.core.errors import MediaError
 from openreels.media.files import (
     ReadLimits,
+    check_decoder,
     check_readable,
     check_writable,
     kind_of_output,
@@ -80,3 +83,19 @@ def test_text_named_as_a_clip_is_refused(tmp_path, text):
     opening = open_media(tmp_path / "a.mp4")
     with pytest.raises(MediaError, match="not a clip or a sound that can be decoded"), opening:
         pass
+
+
+def test_a_stream_is_refused_only_without_a_decoder(tmp_path):
+    path = tmp_path / "a.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(44_100)
+        file.writeframes(bytes(2_000))
+    with open_media(path) as container:
+        check_decoder(path, container.streams.audio[0])
+    data = path.read_bytes()
+    tag = data.index(b"fmt ") + 8
+    path.write_bytes(data[:tag] + b"\x34\x12" + data[tag + 2 :])
+    with open_media(path) as container, pytest.raises(MediaError, match=r"unknown one in .*a\.wav"):
+        check_decoder(path, container.streams.audio[0])

@@ -64,6 +64,25 @@ def test_a_picture_taken_sideways_is_turned_upright(tmp_path):
     assert read_image(tmp_path / "a.jpg").shape == (6, 4, 3)
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_its_eight_rules_say(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    Image.fromarray(stored).save(tmp_path / "a.png", exif=exif)
+    turned = np.rot90(stored, {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}.get(orientation, 0))
+    upright = np.fliplr(turned) if orientation in (2, 4, 5, 7) else turned
+    assert np.array_equal(read_image(tmp_path / "a.png")[..., 0], upright)
+
+
+def test_a_field_of_the_wrong_type_beside_the_orientation_is_no_matter(tmp_path):
+    width = struct.pack(">HHI4s", 0x0100, 2, 4, b"abc\0")
+    turn = struct.pack(">HHI4s", 0x0112, 3, 1, b"\0\6\0\0")
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 2) + width + turn + bytes(4)
+    Image.new("RGB", (6, 4)).save(tmp_path / "a.jpg", exif=exif)
+    assert read_image(tmp_path / "a.jpg").shape == (6, 4, 3)
+
+
 def huge_png(path, side):
     """A PNG whose header promises far more than the file holds."""
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)

@@ -3,8 +3,10 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from PIL import Image, ImageSequence
 
 from openreels.core.errors import MediaError
+from openreels.media.audio import read_waveform
 from openreels.media.clip import read_clip
 from openreels.media.files import ReadLimits
 from openreels.media.video import probe, write_video
@@ -171,3 +173,34 @@ def test_a_gif_moves(tmp_path, moving_frames):
     clip = read_clip(tmp_path / "a.gif")
     assert clip.num_frames == 24
     assert clip.fps == 10
+
+
+def test_a_picture_of_an_unknown_codec_is_refused_and_its_sound_read(tmp_path, moving_frames):
+    write_video(tmp_path / "a.mp4", moving_frames, fps=16, waveform=click_track(66_150, 9))
+    data = (tmp_path / "a.mp4").read_bytes().replace(b"avc1", b"zzzz")
+    (tmp_path / "odd.mp4").write_bytes(data)
+    for read in (read_clip, probe):
+        with pytest.raises(MediaError, match=r"^the picture of a media file must have a codec"):
+            read(tmp_path / "odd.mp4")
+    assert read_waveform(tmp_path / "odd.mp4").shape[1] >= 66_150
+
+
+def test_the_facts_of_a_sound_of_an_unknown_format_are_refused(tmp_path, write_sound):
+    path = write_sound(tmp_path / "a.wav", click_track(9_000, 100), rate=44_100)
+    data = path.read_bytes()
+    tag = data.index(b"fmt ") + 8
+    path.write_bytes(data[:tag] + b"\x34\x12" + data[tag + 2 :])
+    with pytest.raises(MediaError, match=r"^the sound of a media file must have a codec"):
+        probe(path)
+
+
+@pytest.mark.parametrize(("fps", "seconds"), [(16, 3.0), (32, 1.5), (Fraction(24), 2.0)])
+def test_a_gif_lasts_as_long_as_its_clip(tmp_path, moving_frames, fps, seconds):
+    frames = np.concatenate([moving_frames, moving_frames[:, ::-1]])
+    write_video(tmp_path / "a.gif", frames, fps=fps)
+    with Image.open(tmp_path / "a.gif") as image:
+        lasting_ms = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert len(lasting_ms) == 48
+    assert sum(lasting_ms) == 1000 * seconds
+    assert max(abs(one - float(1000 / fps)) for one in lasting_ms) < 10
+    assert read_clip(tmp_path / "a.gif", fps=fps).num_frames == 48

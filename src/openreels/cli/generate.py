@@ -120,7 +120,9 @@ def generate(
         "voices": _tagged(voice, "--voice"),
         "grid": parse_tagged(grid, option="--grid") if grid is not None else None,
         "audio_refs": _tagged(audio_ref, "--audio-ref"),
-        "ref_video": parse_tagged(ref_video, option="--ref-video") if ref_video else None,
+        "ref_video": (
+            parse_tagged(ref_video, option="--ref-video") if ref_video is not None else None
+        ),
         "extend": extend,
         "extend_before": extend_before or None,
         "edit": edit,

@@ -60,6 +60,9 @@ def parse_tagged(text: str, *, option: str) -> dict[str, Any]:
 def parse_lora(text: str, *, option: str = "--lora") -> tuple[str, float]:
     """``FILE`` or ``FILE=SCALE``.
 
+    What follows the last ``=`` belongs to the path where it looks like the end of one: it is no
+    number, and holds a ``/`` or ends in ``.safetensors``.
+
     Args:
         text: Value of the option.
         option: Its name, for the message.
@@ -76,6 +79,8 @@ def parse_lora(text: str, *, option: str = "--lora") -> tuple[str, float]:
         share = float(scale)
     except ValueError:
         share = math.nan
+        if "/" in tail or tail.endswith(".safetensors"):
+            path, share = text, 1.0
     if not path.strip() or not math.isfinite(share):
         raise ValueError(
             f"{option} takes FILE or FILE=SCALE, got {text!r}; the scale must be a finite number"

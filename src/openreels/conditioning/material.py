@@ -117,8 +117,9 @@ def _with_source(request: GenerationRequest, stills: Material) -> Material:
     longest_s = ReadLimits().max_duration_s if request.edit else MAX_REFERENCE_VIDEO_S
     limits = ReadLimits(max_duration_s=longest_s)
     facts = probe(path, limits=limits)
-    whole = request.edit is not None and request.edit_region is None
-    size = None if whole else _size(request, facts)
+    # Only a clip that another shape may surround is placed whole; every other one is covered.
+    surrounded = request.aspect_ratio is not None and request.edit_region is None
+    size = None if request.edit and surrounded else _size(request, facts)
     clip = read_clip(path, fps=BASE_FPS, size=size, limits=limits)
     material = replace(stills, clip=_frames(clip), waveform=_sound(clip))
     return _with_follow(request, _with_region(request, material, facts, size), facts)

@@ -141,7 +141,13 @@ def _parse(kind: object, value: object, path: str, allow_missing: bool) -> objec
 
 def _parse_scalar(kind: object, value: object, path: str) -> object:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError as error:
+            raise ValueError(
+                f"{path} must be a finite number, got a whole number beyond the largest that fits; "
+                "give a smaller one"
+            ) from error
     right = value is None if kind in (None, types.NoneType) else type(value) is kind
     if not right:
         raise ValueError(f"{path} must be {_NAMES.get(kind, kind)}, got {_kind(value)}")

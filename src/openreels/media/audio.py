@@ -16,6 +16,7 @@ from openreels.core.shapes import SAMPLE_RATE_HZ
 from openreels.media.files import (
     DEFAULT_LIMITS,
     ReadLimits,
+    check_decoder,
     check_duration,
     open_media,
     whole_file,
@@ -62,9 +63,10 @@ def decode_stereo(
         Stereo at 44.1 kHz.
 
     Raises:
-        MediaError: If there is no sample, too many, or one is not a number.
+        MediaError: If there is no decoder, no sample, too many, or one is not a number.
     """
     stream = container.streams.audio[0]
+    check_decoder(path, stream)
     pieces, rate_hz, first_s = _decode(container, stream, path=path, limits=limits)
     if not pieces:
         raise MediaError(f"{path} holds no sound that can be decoded; give another file")

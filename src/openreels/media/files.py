@@ -11,6 +11,7 @@ from typing import Literal
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Stream
 
 from openreels.core.errors import MediaError
 
@@ -173,6 +174,20 @@ def open_media(path: str | Path, limits: ReadLimits = DEFAULT_LIMITS) -> Iterato
             f"{path} is not a clip or a sound that can be decoded ({error.strerror}); "
             "give an MP4, WebM, MOV, WAV, MP3, FLAC or OGG file"
         ) from error
+
+
+def check_decoder(path: Path, stream: Stream) -> None:
+    """Refuse a picture or a sound whose codec is unknown; its size and rates cannot be asked.
+
+    Raises:
+        MediaError: If there is no decoder for the stream.
+    """
+    if stream.codec_context is None:
+        what = "picture" if stream.type == "video" else "sound"
+        raise MediaError(
+            f"the {what} of a media file must have a codec that can be decoded, got an unknown one "
+            f"in {path}; export it again as MP4 or WAV"
+        )
 
 
 def check_duration(path: Path, duration_s: float, limits: ReadLimits) -> None:

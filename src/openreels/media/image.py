@@ -1,12 +1,13 @@
 """Pictures: reading, writing, and fitting frames to a size."""
 
+import struct
 import warnings
 from pathlib import Path
 
 import numpy as np
 from einops import rearrange
 from jaxtyping import Bool, UInt8
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from openreels.core.errors import MediaError
 from openreels.media.files import (
@@ -18,6 +19,18 @@ from openreels.media.files import (
 )
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by its EXIF orientation; 1 is upright."""
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, TypeError, LookupError)
+"""What a broken picture, or a broken header of one, raises while it is decoded."""
 
 
 def read_image(
@@ -50,7 +63,7 @@ def read_image(
         ) from error
     except MediaError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except _BROKEN as error:
         raise MediaError(
             f"{path} is not a picture that can be decoded; give a PNG, JPEG or WebP file"
         ) from error
@@ -150,7 +163,9 @@ def crop_box(
 
 
 def _rgb(image: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-    upright = ImageOps.exif_transpose(image)
+    image.load()
+    turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    upright = image if turn is None else image.transpose(turn)
     if upright.mode.startswith("I"):
         grey = np.clip(np.asarray(upright, dtype=np.int64) // 256, 0, 255).astype(np.uint8)
         return np.ascontiguousarray(rearrange([grey] * 3, "c H W -> H W c"))

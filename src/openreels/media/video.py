@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +22,7 @@ from openreels.media.audio import checked, resample
 from openreels.media.files import (
     DEFAULT_LIMITS,
     ReadLimits,
+    check_decoder,
     check_duration,
     check_pixels,
     open_media,
@@ -71,13 +73,15 @@ def probe(path: str | Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> MediaFact
         Its size, rates and length.
 
     Raises:
-        MediaError: If the file is missing, no media, or too long.
+        MediaError: If the file is missing, no media, of an unknown codec, or too long.
     """
+    path = Path(path)
     with open_media(path, limits) as container:
         duration_s = (container.duration or 0) / av.time_base
         video = _picture_stream(container)
         facts: dict[str, int | float | str] = {}
         if video is not None:
+            check_decoder(path, video)
             height, width = video.height, video.width
             first = next(container.decode(video), None)
             if first is not None and first.rotation % 180:
@@ -89,6 +93,7 @@ def probe(path: str | Path, *, limits: ReadLimits = DEFAULT_LIMITS) -> MediaFact
             facts["video_codec"] = video.codec_context.name
         if container.streams.audio:
             audio = container.streams.audio[0]
+            check_decoder(path, audio)
             facts |= {"channels": audio.channels, "sample_rate_hz": audio.rate}
             facts["audio_codec"] = audio.codec_context.name
         return MediaFacts(duration_s=duration_s, **facts)  # type: ignore[arg-type]
@@ -115,11 +120,13 @@ def decode_frames(
         The frames, their rate, and the time of the first on the container's clock.
 
     Raises:
-        MediaError: If there is no picture or no frame, the file breaks off, or is too large.
+        MediaError: If there is no picture, no decoder or no frame, or the file breaks off or is too
+            large.
     """
     stream = _picture_stream(container)
     if stream is None:
         raise MediaError(f"a clip needs a picture, got {path} without one; give a video file")
+    check_decoder(path, stream)
     check_pixels(path, stream.height, stream.width, limits)
     rate = Fraction(fps) if fps is not None else _own_rate(stream)
     kept: list[np.ndarray] = []
@@ -317,7 +324,8 @@ def _write_gif(
     path: str | Path, frames: UInt8[np.ndarray, "F H W 3"], *, fps: int | Fraction
 ) -> None:
     images = [Image.fromarray(np.ascontiguousarray(frame)) for frame in frames]
+    # A GIF counts in hundredths of a second: each frame ends at the nearest one.
+    ends = [round(index * 100 / fps) for index in range(len(images) + 1)]
+    lasting_ms = [10 * (end - start) for start, end in pairwise(ends)]
     with whole_file(path) as part:
-        images[0].save(
-            part, save_all=True, append_images=images[1:], duration=float(1000 / fps), loop=0
-        )
+        images[0].save(part, save_all=True, append_images=images[1:], duration=lasting_ms, loop=0)
