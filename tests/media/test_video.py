@@ -1,3 +1,4 @@
+import tracemalloc
 from fractions import Fraction
 
 import av
@@ -204,3 +205,32 @@ def test_a_gif_lasts_as_long_as_its_clip(tmp_path, moving_frames, fps, seconds):
     assert sum(lasting_ms) == 1000 * seconds
     assert max(abs(one - float(1000 / fps)) for one in lasting_ms) < 10
     assert read_clip(tmp_path / "a.gif", fps=fps).num_frames == 48
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
+def test_no_frame_is_in_memory_twice(tmp_path, moving_frames, suffix):
+    frames = np.tile(moving_frames, (2, 4, 4, 1))
+    write_video(tmp_path / f"a{suffix}", frames, fps=20)
+    tracemalloc.start()
+    try:
+        clip = read_clip(tmp_path / f"a{suffix}", fps=20, size=(96, 160))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert clip.frames.shape == (48, 96, 160, 3)
+    assert clip.frames.nbytes < peak < 1.5 * clip.frames.nbytes
+
+
+def test_a_clip_that_does_not_tell_its_length_is_read_whole(tmp_path, moving_frames):
+    with av.open(str(tmp_path / "a.mkv"), "w", options={"live": "1"}) as container:
+        stream = container.add_stream("ffv1", rate=16)
+        stream.height, stream.width = moving_frames.shape[1:3]
+        stream.pix_fmt = "bgr0"
+        for index, pixels in enumerate(moving_frames):
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="bgr0")
+            frame.pts, frame.time_base = index, Fraction(1, 16)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with av.open(str(tmp_path / "a.mkv")) as container:
+        assert container.duration is None
+    assert np.array_equal(read_clip(tmp_path / "a.mkv", fps=16).frames, moving_frames)

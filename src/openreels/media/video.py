@@ -129,7 +129,8 @@ def decode_frames(
     check_decoder(path, stream)
     check_pixels(path, stream.height, stream.width, limits)
     rate = Fraction(fps) if fps is not None else _own_rate(stream)
-    kept: list[np.ndarray] = []
+    expected = min(_promised_frames(container, stream, rate), limits.max_frames)
+    kept = _Kept(expected, limits.max_decoded_bytes)
     decoded: _Frame | None = None
     start_s = Fraction(0)
     for frame in _frames(container, stream, path):
@@ -138,21 +139,66 @@ def decode_frames(
         check_duration(path, float(frame.time_s - start_s), limits)
         check_pixels(path, frame.frame.height, frame.frame.width, limits)
         until_s = (decoded.time_s + frame.time_s) / 2 - start_s if decoded else Fraction(0)
-        while decoded and len(kept) < until_s * rate:
-            kept.append(decoded.pixels(size or kept[0].shape[:2] if kept else size))
+        while decoded and kept.count < until_s * rate:
+            kept.append(decoded.pixels(size or kept.size))
         decoded = frame
-        num_bytes = len(kept) * (kept[0].nbytes if kept else 0)
-        _check_amount(path, len(kept), num_bytes, limits=limits)
+        _check_amount(path, kept.count, kept.num_bytes, limits=limits)
     if decoded is None:
         raise MediaError(f"a clip needs frames, got {path} with none; give another file")
     end_s = decoded.time_s - start_s + 1 / _own_rate(stream)
     _check_complete(path, stream, end_s)
     total = max(1, round(end_s * rate))
-    if len(kept) < total:
-        last = decoded.pixels(size or kept[0].shape[:2] if kept else size)
+    if kept.count < total:
+        last = decoded.pixels(size or kept.size)
         _check_amount(path, total, total * last.nbytes, limits=limits)
-        kept += [last] * (total - len(kept))
-    return np.stack(kept[:total]), rate, start_s
+        while kept.count < total:
+            kept.append(last)
+    return kept.first(total), rate, start_s
+
+
+class _Kept:
+    """Frames of one size in one array that grows in place: no frame is in memory twice."""
+
+    def __init__(self, expected: int, most_bytes: int) -> None:
+        self._expected, self._most_bytes = expected, most_bytes
+        self._frames: np.ndarray | None = None
+        self.count = 0
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Rows and columns; None before the first frame."""
+        return None if self._frames is None else (self._frames.shape[1], self._frames.shape[2])
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the frames so far."""
+        return 0 if self._frames is None else self.count * self._frames[0].nbytes
+
+    def append(self, pixels: UInt8[np.ndarray, "H W 3"]) -> None:
+        """Copy one more frame."""
+        if self._frames is None:
+            room = max(1, min(self._expected, self._most_bytes // pixels.nbytes))
+            self._frames = np.empty((room, *pixels.shape), dtype=np.uint8)
+        elif self.count == len(self._frames):
+            more = self.count + self.count // 8 + 1
+            self._frames.resize((more, *pixels.shape), refcheck=False)
+        self._frames[self.count] = pixels
+        self.count += 1
+
+    def first(self, count: int) -> UInt8[np.ndarray, "F H W 3"]:
+        """The first ``count`` frames, 0 to as many as there are; the others are given up."""
+        if self._frames is None:
+            return np.empty((0, 0, 0, 3), dtype=np.uint8)
+        self._frames.resize((count, *self._frames.shape[1:]), refcheck=False)
+        return self._frames
+
+
+def _promised_frames(container: InputContainer, stream: VideoStream, rate: Fraction) -> int:
+    """Frames that the header promises, and one to spare; 1 where it tells no length."""
+    seconds = Fraction(container.duration or 0, av.time_base)
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = stream.duration * Fraction(stream.time_base)
+    return max(0, round(seconds * rate)) + 1
 
 
 @dataclass(slots=True)
