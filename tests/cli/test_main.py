@@ -52,6 +52,25 @@ def test_wrong_words_exit_with_two(openreels, words, message):
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "asked", ["torch.empty(2**50)", "numpy.empty(2**58)", "torch.zeros(2**48, dtype=torch.uint8)"]
+)
+def test_memory_that_runs_out_is_told_in_one_sentence(openreels, tmp_path, asked):
+    path = tmp_path / "large.py"
+    path.write_text(f"import numpy, torch\ndef recipe():\n    return {asked}\n")
+    result = openreels("train", path, "-o", tmp_path)
+    assert result.status == 2
+    assert result.err.startswith("error: there is not enough memory for this; choose a shorter")
+    assert result.err.count("\n") == 1
+
+
+def test_other_errors_of_the_program_are_not_taken_for_it(openreels, tmp_path):
+    path = tmp_path / "wrong.py"
+    path.write_text("def recipe():\n    raise RuntimeError('shapes differ')\n")
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        openreels("train", path, "-o", tmp_path)
+
+
 def test_every_field_of_a_request_has_an_option(openreels):
     text = openreels("generate", "--help").out
     names = {

@@ -61,3 +61,14 @@ def test_generated_sound_is_cut_to_full_scale_and_kept_sound_is_not():
     sound = assemble_sound(loud, window=range(17), num_frames=17, fps=16, kept=kept)
     assert sound[:, : sample_at(7, 16)].min() == 3
     assert sound[:, -100:].max() == 1
+
+
+@pytest.mark.parametrize("window", [range(5, 22), range(17), range(3, 20)])
+def test_sound_beside_a_silent_source_begins_and_ends_without_a_click(window):
+    loud = torch.full((2, 46_900), 0.8)
+    sound = assemble_sound(loud, window=window, num_frames=22, fps=16, kept=None)
+    assert sound.diff().abs().max() < 0.01
+    middle = sample_at((window.start + window.stop) // 2, 16)
+    assert torch.equal(sound[:, middle], torch.full((2,), 0.8))
+    if window.start == 0:
+        assert sound[0, 0] == pytest.approx(0.8)  # it begins with the clip

@@ -22,6 +22,10 @@ from openreels.core.errors import MissingExtraError
 
 _STOPPED = 130
 """Exit status after Ctrl-C."""
+_FULL = (
+    "there is not enough memory for this; choose a shorter duration, a smaller resolution or a "
+    "smaller batch"
+)
 
 app = typer.Typer(
     name="openreels",
@@ -67,7 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after ``openreels``; None takes those of the process.
 
     Returns:
-        Exit status: 0 is done, 2 is wrong input (told in one sentence on stderr), 130 is Ctrl-C.
+        Exit status: 0 is done, 2 is wrong input or too little memory (told in one sentence on
+        stderr), 130 is Ctrl-C.
+
+    Raises:
+        RuntimeError: If the program has a mistake.
     """
     words = None if arguments is None else list(arguments)
     try:
@@ -78,6 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _tell(" ".join(str(error).split()), status=2)
     except OSError as error:
         return _tell(f"{error.filename or 'a file'}: {error.strerror or error}", status=2)
+    except MemoryError:
+        return _tell(_FULL, status=2)
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        return _tell(_FULL, status=2)
     except (typer.Abort, KeyboardInterrupt):
         status = _STOPPED
     if status == _STOPPED:
@@ -94,6 +108,13 @@ def _usage(error: TyperException) -> str:
     message = error.format_message() if hasattr(error, "format_message") else str(error)  # type: ignore[attr-defined]
     message = " ".join(message.split()).rstrip(".")
     return f"{message}; see openreels --help" if message else ""
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether memory ran out; torch says so in words, and has a class for devices alone."""
+    told = str(error).lower()
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return any(each in told for each in words)
 
 
 def _tell(message: str, *, status: int) -> int:

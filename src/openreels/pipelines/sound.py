@@ -50,6 +50,8 @@ def assemble_sound(
     if generated is not None:
         start, stop = sample_at(window.start, fps), sample_at(window.stop, fps)
         sound[:, start:stop] = fit_samples(generated.float().cpu().clamp(-1, 1), stop - start)
+        if kept is None:
+            _fade_ends(sound, start, stop)
     if kept is None:
         return sound
     start = sample_at(kept.first_frame, fps)
@@ -57,6 +59,16 @@ def assemble_sound(
     sound[:, start:stop] = fit_samples(kept.waveform, stop - start)
     _join(sound, start, stop)
     return sound
+
+
+def _fade_ends(sound: Float[Tensor, "2 n"], start: int, stop: int) -> None:
+    """Fade ``start:stop`` where it begins or ends beside silence, in place: no click is heard."""
+    length = min(round(FADE_S * SAMPLE_RATE_HZ), stop - start)
+    rise = torch.linspace(0, 1, length)
+    if start > 0:
+        sound[:, start : start + length] *= rise
+    if stop < sound.shape[1]:
+        sound[:, stop - length : stop] *= rise.flip(0)
 
 
 def _join(sound: Float[Tensor, "2 n"], start: int, stop: int) -> None:
