@@ -206,12 +206,8 @@ def precompute(
     folder = Path(root) / config.folder
     shape = config.clip.shape
     num_shards = -(-config.count // config.shard_size)
-    missing = [
-        shard
-        for shard in range(worker, num_shards, num_workers)
-        if samples_in(shard_path(folder, shard))
-        < min(config.shard_size, config.count - shard * config.shard_size)
-    ]
+    mine = range(worker, num_shards, num_workers)
+    missing = missing_shards(folder, mine, count=config.count, shard_size=config.shard_size)
     write_bucket_file(folder, config)
     if not missing:
         return True
@@ -270,6 +266,22 @@ def _write_shard(
     tensors = as_dtype({name: getattr(whole, name) for name in LATENTS}, torch.float16)
     tensors |= {name: (getattr(whole, name) * 255).round().to(torch.uint8) for name in TRUTHS}
     write_tensors(path, tensors, {"start": indices.start, "count": len(indices)})
+
+
+def missing_shards(folder: Path, shards: range, *, count: int, shard_size: int) -> list[int]:
+    """Those of some shards that are not there, or hold fewer samples than they should.
+
+    Args:
+        folder: Where they lie.
+        shards: Numbers of those that are asked for.
+        count: Samples of all shards together.
+        shard_size: Samples of each but the last.
+    """
+    return [
+        shard
+        for shard in shards
+        if samples_in(shard_path(folder, shard)) < min(shard_size, count - shard * shard_size)
+    ]
 
 
 def samples_in(shard: Path) -> int:

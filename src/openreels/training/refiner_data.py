@@ -31,7 +31,7 @@ from openreels.stage.sample import settings_for
 from openreels.stage.scene import Scene
 from openreels.stage.world import WorldSettings, sample_scene
 from openreels.training.networks import fingerprint, load_frozen
-from openreels.training.precompute import samples_in
+from openreels.training.precompute import missing_shards, shard_path
 from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.weights.tensors import as_dtype, read_tensors, write_atomic, write_tensors
 
@@ -174,12 +174,7 @@ def precompute_pairs(
     folder = Path(root) / config.folder
     _write_pairs_file(folder, config)
     total = -(-config.count // config.shard_size)
-    missing = [
-        shard
-        for shard in range(total)
-        if samples_in(_path(folder, shard))
-        < min(config.shard_size, config.count - shard * config.shard_size)
-    ]
+    missing = missing_shards(folder, range(total), count=config.count, shard_size=config.shard_size)
     if not missing:
         return True
     codec = load_frozen("video_vae", config.codecs.video_vae, kind=VideoVAE)
@@ -189,7 +184,7 @@ def precompute_pairs(
         first = config.start + shard * config.shard_size
         last = min(config.start + config.count, first + config.shard_size)
         made = [make_pair(config, index, codec) for index in range(first, last)]
-        path = _path(folder, shard)
+        path = shard_path(folder, shard)
         lines = [json.dumps(record, ensure_ascii=False) for _, record in made]
         write_atomic(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines).encode())
         tensors = {name: torch.stack([one[name] for one, _ in made]) for name in TENSORS}
@@ -197,10 +192,6 @@ def precompute_pairs(
         if report is not None:
             report(total - len(missing) + done + 1, total)
     return True
-
-
-def _path(folder: Path, shard: int) -> Path:
-    return folder / f"shard-{shard:05d}.safetensors"
 
 
 def _write_pairs_file(folder: Path, config: RefinerPairsConfig) -> None:
@@ -228,7 +219,7 @@ class PairsDataset:
     """
 
     def __init__(self, folder: Path) -> None:
-        if not (folder / PAIRS_FILE).exists() or not _path(folder, 0).exists():
+        if not (folder / PAIRS_FILE).exists() or not shard_path(folder, 0).exists():
             raise ValueError(
                 f"{folder} must hold pairs for a refiner, got none; run their recipe first"
             )
@@ -253,7 +244,7 @@ class PairsDataset:
 
     def refresh(self) -> None:
         """Add the shards that follow without a gap."""
-        while (path := _path(self._folder, len(self._shards))).exists():
+        while (path := shard_path(self._folder, len(self._shards))).exists():
             tensors, _ = read_tensors(path)
             lines = path.with_suffix(".jsonl").read_text().rstrip("\n").split("\n")
             self._places += [(len(self._shards), row) for row in range(len(lines))]
