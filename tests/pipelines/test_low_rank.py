@@ -13,7 +13,13 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
-from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE, WORLD_LORA_FILE, add_lora
+from openreels.pipelines.low_rank import (
+    NAMES,
+    REFERENCES_FILE,
+    WORLD_LORA_FILE,
+    add_lora,
+    merge_files,
+)
 from openreels.weights.checkpoint import load_network, save_network
 from openreels.weights.lora import read_lora, save_lora
 
@@ -129,6 +135,25 @@ def test_the_world_is_in_requests_without_references_and_in_no_other(
     assert not np.array_equal(with_world.clip.frames, generate(named, PLAIN).clip.frames)
     ours, theirs = generate(both, request_with_picture), generate(plain, request_with_picture)
     assert np.array_equal(ours.clip.frames, theirs.clip.frames)
+
+
+def test_a_merge_is_the_base_with_its_changes(folder, components):
+    _world(folder, components.mmdit)
+    base, merged = folder / "mmdit.safetensors", folder / "merged.safetensors"
+    parts = ((folder / WORLD_LORA_FILE, 0.5), (folder / REFERENCES_FILE, 1.0))
+    merge_files(base, parts, merged)
+    by_hand = load_network(base, kind=MMDiT)
+    for path, scale in parts:
+        add_lora(by_hand, path, scale=scale)
+    found = load_network(merged, kind=MMDiT)
+    assert found.config.num_tags == 10
+    for name, value in by_hand.state_dict().items():
+        assert torch.equal(value, found.state_dict()[name]), name
+    with pytest.raises(ValueError, match="at least one file"):
+        merge_files(base, (), folder / "none.safetensors")
+    with pytest.raises(CheckpointError):
+        merge_files(base, ((folder / "no.safetensors", 1.0),), folder / "none.safetensors")
+    assert not (folder / "none.safetensors").exists()
 
 
 def test_what_the_world_leaves_alone_is_shared(folder, components):

@@ -13,6 +13,7 @@ from openreels.cli.bench import bench
 from openreels.cli.combine import combine
 from openreels.cli.generate import generate
 from openreels.cli.inspect import inspect
+from openreels.cli.merge import merge
 from openreels.cli.pack import pack
 from openreels.cli.plan import plan
 from openreels.cli.refine import refine
@@ -42,6 +43,7 @@ app.command()(bench)
 app.command()(train)
 app.command()(average)
 app.command()(combine)
+app.command()(merge)
 app.command()(pack)
 app.command()(inspect)
 

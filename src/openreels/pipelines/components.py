@@ -1,7 +1,7 @@
 """Components: the loaded networks of one model, and what it can do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.fast import FastBase, check_base, check_pair, find_fast
 from openreels.pipelines.low_rank import add_lora, find_referenced, taught_by, with_world
+from openreels.pipelines.voiced import Voiced, find_voiced
 from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
 
@@ -54,6 +55,8 @@ class Components:
     """Tasks that those changes were trained for; empty where nothing is said of it."""
     fast: FastBase | None = None
     """The transformer distilled to few steps, for mode ``fast``; None where the model has none."""
+    voiced: Voiced | None = None
+    """The transformers with the changes for voices and music; None where the model has none."""
     name: str = SHIPPED
     """Preset or folder that it came from, and low-rank changes that were added."""
     can: Capabilities = Capabilities()
@@ -84,6 +87,16 @@ class Components:
         return (self.mmdit,) if self.referenced is None else (self.mmdit, self.referenced)
 
     @property
+    def speaking(self) -> "Components":
+        """The same with the changes for voices and music; itself where the model has none."""
+        if self.voiced is None:
+            return self
+        fast = self.fast
+        if fast is not None and self.voiced.fast is not None:
+            fast = replace(fast, network=self.voiced.fast)
+        return replace(self, mmdit=self.voiced.mmdit, referenced=self.voiced.referenced, fast=fast)
+
+    @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return next(self.mmdit.parameters()).device
@@ -101,8 +114,9 @@ class Components:
             model: ``stage``, the one inside the package, or a folder that holds
                 ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
                 may hold ``refiner.safetensors``, ``mmdit-references-lora.safetensors``,
-                ``mmdit-world-lora.safetensors``, and ``mmdit-fast.safetensors`` or
-                ``mmdit-fast-lora.safetensors``, which changes the base with its world.
+                ``mmdit-world-lora.safetensors``, ``mmdit-voices-lora.safetensors``, and
+                ``mmdit-fast.safetensors`` or ``mmdit-fast-lora.safetensors``, which changes the
+                base with its world.
             device: Where they go.
             loras: Files of low-rank changes that are added to the transformer, and how much of
                 each; what the folder holds as changes of the base has them too.
@@ -134,7 +148,11 @@ class Components:
             add_lora(mmdit, path, scale=scale)
         referenced, mmdit = find_referenced(folder, mmdit), with_world(folder, mmdit)
         fast = find_fast(folder, mmdit)
-        for other in (referenced, None if fast is None else fast.network):
+        voiced = find_voiced(folder, mmdit, referenced, None if fast is None else fast.network)
+        others = [referenced, None if fast is None else fast.network]
+        if voiced is not None:
+            others += [voiced.mmdit, voiced.referenced, voiced.fast]
+        for other in others:
             if other is not None:
                 other.to(compute_dtype(device))
         for network in (video_vae, audio_vae, prompts, mmdit):
@@ -145,6 +163,7 @@ class Components:
             referenced=referenced,
             taught=taught_by(folder),
             fast=fast,
+            voiced=voiced,
             video_vae=video_vae,
             audio_vae=audio_vae,
             text_encoder=prompts,

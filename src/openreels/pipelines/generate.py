@@ -33,6 +33,7 @@ from openreels.pipelines.low_rank import base_for
 from openreels.pipelines.paste import paste_back
 from openreels.pipelines.settings import Sampling, sampling_of
 from openreels.pipelines.sound import assemble_sound
+from openreels.pipelines.voiced import is_voiced
 
 ProgressCallback = Callable[[str, int, int], None]
 """Told the stage (``enhance``, ``read``, ``encode``, ``denoise``, ``decode``, ``refine``), units
@@ -95,6 +96,8 @@ def generate(
     check_capable(validate(request), components.can, refines=components.refiner is not None)
     stages = _Stages(progress)
     asked, (request, told) = request.prompt, _enhance(components, request, stages)
+    voiced = components.voiced is not None and is_voiced(request.prompt)
+    components = components.speaking if voiced else components
     low = replace(request, resolution=base_resolution(components, request))
     facts: dict[str, Any] = {"refined": False, "notes": []}
     with torch.inference_mode():
@@ -145,6 +148,7 @@ def generate(
     metadata |= {
         "distilled": fast is not None,
         "referenced": changed_base and fast is None,
+        "voiced": voiced,
         "prompt": asked,
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
         "notes": [

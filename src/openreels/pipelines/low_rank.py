@@ -7,17 +7,20 @@ Requests with references or a source run on the base with the first, all others 
 the second, so that neither has to give way to the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from openreels.conditioning.conditions import Conditions
 from openreels.models.mmdit.model import MMDiT
+from openreels.weights.checkpoint import load_network, save_network
 from openreels.weights.lora import (
     LoraHeader,
     add_changes,
     copy_to_change,
+    read_any_header,
     read_lora,
     read_lora_header,
 )
@@ -44,6 +47,31 @@ def add_lora(network: MMDiT, path: str | Path, *, scale: float = 1.0) -> None:
     """
     tensors, header = read_lora(path)
     _add(network, tensors, header, Path(path), scale)
+
+
+def merge_files(
+    base: str | Path, parts: Sequence[tuple[str | Path, float]], path: str | Path
+) -> None:
+    """Write a base with low-rank changes in it to one file, atomically.
+
+    Args:
+        base: Weights that the files change.
+        parts: Files of low-rank changes, at least one, and how much of each is added.
+        path: A ``.safetensors`` file; replaced when it exists.
+
+    Raises:
+        ValueError: If there is no file.
+        CheckpointError: If a file is missing, damaged or does not fit. Then nothing is written.
+    """
+    if not parts:
+        raise ValueError("a merge needs at least one file of low-rank changes, got none")
+    network = load_network(Path(base), kind=MMDiT)
+    told: list[dict[str, Any]] = []
+    for file, share in parts:
+        add_lora(network, file, scale=share)
+        told.append(dict(read_lora_header(file).metadata) | {"share": share})
+    story = read_any_header(base).metadata
+    save_network(path, network, metadata=story | {"merged": told})
 
 
 def _add(

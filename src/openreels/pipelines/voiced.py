@@ -1,0 +1,81 @@
+"""The networks for prompts in which somebody speaks or sings, or music plays. Ours.
+
+A model may hold ``mmdit-voices-lora.safetensors`` beside ``mmdit.safetensors``: changes of the
+audio branch, what it needs for voices and music. Requests whose prompt asks for them run with these
+changes on top of those that they run with anyway; all others do without, so that impacts need not
+give way to voices.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from openreels.core.prompt import SPOKEN, Tag, parse
+from openreels.models.mmdit.model import MMDiT
+from openreels.weights.lora import add_changes, copy_to_change, read_lora
+
+VOICES_FILE = "mmdit-voices-lora.safetensors"
+"""Changes of the base for prompts with speech, song or music; a model need not have them."""
+VOICED: frozenset[Tag] = SPOKEN.union(("bgm",))
+"""Spans of the prompt language that ask for them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Voiced:
+    """The networks of a model with the changes for voices and music."""
+
+    mmdit: MMDiT
+    """The transformer."""
+    referenced: MMDiT | None = None
+    """The one with the changes for references; None where the model has none."""
+    fast: MMDiT | None = None
+    """The one distilled to few steps; None where the model has none."""
+
+
+def is_voiced(prompt: str) -> bool:
+    """Say whether a prompt asks for speech, song or music.
+
+    Args:
+        prompt: In the prompt language, as it is after enhancing.
+
+    Returns:
+        Whether it has one of the spans of ``VOICED``.
+
+    Raises:
+        ValueError: If the prompt breaks a rule of its language.
+    """
+    return any(span.tag in VOICED for span in parse(prompt).spans)
+
+
+def find_voiced(
+    folder: Path, base: MMDiT, referenced: MMDiT | None, fast: MMDiT | None
+) -> Voiced | None:
+    """Load what speaks, sings and plays, of a model's folder.
+
+    Args:
+        folder: With or without ``VOICES_FILE``.
+        base: The base with its world, in fp32.
+        referenced: The one with the changes for references, or None.
+        fast: The distilled one, or None.
+
+    Returns:
+        A copy of each with the changes, frozen, that shares with it what they leave alone; None
+        where the folder has no such file.
+
+    Raises:
+        CheckpointError: If the file does not fit.
+    """
+    path = folder / VOICES_FILE
+    if not path.exists():
+        return None
+    tensors, header = read_lora(path)
+
+    def changed(network: MMDiT) -> MMDiT:
+        copied = copy_to_change(network, tensors)
+        add_changes(copied, tensors, header, source=path)
+        return copied.requires_grad_(False)
+
+    return Voiced(
+        mmdit=changed(base),
+        referenced=None if referenced is None else changed(referenced),
+        fast=None if fast is None else changed(fast),
+    )

@@ -1,0 +1,119 @@
+"""Changes for voices and music: which prompts run with them, and that no other is touched."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from openreels.core.errors import CheckpointError
+from openreels.core.request import GenerationRequest
+from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
+from openreels.pipelines.components import Components
+from openreels.pipelines.fast import Distilled, FastBase
+from openreels.pipelines.generate import generate
+from openreels.pipelines.voiced import VOICES_FILE, find_voiced, is_voiced
+from openreels.weights.checkpoint import save_network
+from openreels.weights.lora import save_lora
+
+CONFIG = LowRankConfig(rank=2, alpha=2.0, layers=("audio.",), whole=("audio.head.out.bias",))
+PLAIN = GenerationRequest(
+    prompt="a red ball bounces", duration_s=1.0, seed=3, steps=2, enhance=False
+)
+DISTILLED = Distilled(
+    num_steps=2,
+    shift=1.0,
+    guidance_scale=1,
+    audio_guidance_scale=1,
+    sync_guidance_scale=1,
+    audio_lag=1,
+)
+SAID = replace(PLAIN, prompt="a red ball says <dialogue>ba mo</dialogue>")
+
+
+@pytest.fixture
+def folder(components, tmp_path):
+    for name in ("mmdit", "video_vae", "audio_vae", "text_encoder"):
+        save_network(tmp_path / f"{name}.safetensors", getattr(components, name))
+    network = MMDiT(components.mmdit.config)
+    add_low_rank(network, CONFIG)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
+    factors = low_rank_factors(network.state_dict(), CONFIG.whole)
+    save_lora(tmp_path / VOICES_FILE, network, factors, CONFIG)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wanted"),
+    [
+        ("a ball bounces", False),
+        ("a ball says ba mo", False),
+        ("<sfx>a bright clink</sfx> as the @ball lands", False),
+        ("a sign reads <text>HELLO</text>", False),
+        ("@ball says <dialogue>ba mo</dialogue>", True),
+        ("<singing>la la</singing>", True),
+        ("<bgm>sad music</bgm> over the sea", True),
+    ],
+)
+def test_spans_of_speech_song_and_music_ask_for_the_changes(prompt, wanted):
+    assert is_voiced(prompt) is wanted
+
+
+def test_other_prompts_run_as_without_the_file(folder):
+    both = Components.load(folder)
+    (folder / VOICES_FILE).rename(folder / "voices.safetensors")
+    bare = Components.load(folder)
+    assert bare.voiced is None
+    assert bare.speaking is bare
+    ours, theirs = generate(both, PLAIN), generate(bare, PLAIN)
+    assert np.array_equal(ours.clip.waveform, theirs.clip.waveform)
+    assert np.array_equal(ours.clip.frames, theirs.clip.frames)
+    assert (ours.metadata["voiced"], theirs.metadata["voiced"]) == (False, False)
+
+
+def test_prompts_with_speech_run_with_the_changes(folder):
+    both = Components.load(folder)
+    ours = generate(both, SAID)
+    (folder / VOICES_FILE).rename(folder / "voices.safetensors")
+    bare = Components.load(folder)
+    merged = Components.load(folder, loras=((folder / "voices.safetensors", 1.0),))
+    theirs, same = generate(bare, SAID), generate(merged, SAID)
+    assert (ours.metadata["voiced"], theirs.metadata["voiced"]) == (True, False)
+    assert np.array_equal(ours.clip.waveform, same.clip.waveform)
+    assert not np.array_equal(ours.clip.waveform, theirs.clip.waveform)
+
+
+def test_each_network_has_them_and_keeps_its_own(folder, components):
+    other = MMDiT(components.mmdit.config).requires_grad_(False)
+    voiced = find_voiced(folder, components.mmdit, other, None)
+    assert voiced is not None
+    assert voiced.fast is None
+    for own, changed in ((components.mmdit, voiced.mmdit), (other, voiced.referenced)):
+        before, after = dict(own.named_parameters()), dict(changed.named_parameters())
+        touched = {name for name, value in before.items() if after[name] is not value}
+        assert touched
+        assert all(name.startswith("audio.") for name in touched)
+        assert not any(torch.equal(before[name], after[name]) for name in touched)
+        assert not any(value.requires_grad for value in after.values())
+
+
+def test_the_distilled_network_takes_its_changed_place(folder, components):
+    fast = FastBase(network=components.mmdit, distilled=DISTILLED)
+    base = MMDiT(components.mmdit.config).requires_grad_(False)
+    voiced = find_voiced(folder, base, None, fast.network)
+    speaking = replace(components, mmdit=base, fast=fast, voiced=voiced).speaking
+    assert speaking.mmdit is voiced.mmdit
+    assert speaking.fast.network is voiced.fast
+    assert speaking.fast.distilled is DISTILLED
+
+
+def test_a_file_of_another_base_is_refused(folder, components):
+    other = MMDiT(replace(components.mmdit.config, mlp_width=40))
+    with pytest.raises(CheckpointError, match="does not fit the network"):
+        find_voiced(folder, other, None, None)
+    (folder / VOICES_FILE).write_bytes(b"x")
+    with pytest.raises(CheckpointError):
+        Components.load(folder)
