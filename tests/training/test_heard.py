@@ -1,39 +1,40 @@
-from dataclasses import replace
-
+from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import add_low_rank
+from openreels.stage.looks import has_looks
 from openreels.stage.world import sample_scene
-from openreels.training.heard import HEARD, HEARD_LESSONS, heard_of
-from openreels.training.lessons import draw_examples
+from openreels.training.heard import ENDS, HEARD, heard_of
 from openreels.training.recipes import RECIPES, SHORT
 from openreels.training.schedule import WORLD
 
 
 def test_the_run_is_that_of_the_base_for_the_ear_alone():
     (mixed,), (heard,) = RECIPES["stage_mixed"](), RECIPES["stage_heard"]()
-    assert heard == heard_of(mixed, SHORT)
-    assert (heard.init, heard.init_names, heard.trained) == ("shipped", "shipped", "audio")
-    assert replace(heard.model, num_tags=0) == replace(mixed.model, num_tags=0)
-    assert {data.folder for data in heard.data} == {
-        *(part.folder for part in SHORT), HEARD.folder, HEARD_LESSONS.folder,
-    }  # fmt: skip
+    assert heard == heard_of(mixed, SHORT[1])
+    assert (heard.init, heard.model, heard.lora.layers) == ("shipped", mixed.model, ("audio.",))
+    assert [data.folder for data in heard.data] == [HEARD.folder, SHORT[1].folder]
     shares = dict(heard.tasks.mix)
     assert shares["t2a"] > shares["t2av"] > 0
+    assert heard.tasks.structured_share > 0.5
     assert heard.tasks.sounds_factor > 1
+
+
+def test_nothing_but_the_audio_branch_is_trained():
+    (heard,) = RECIPES["stage_heard"]()
+    network = MMDiT(heard.model)
+    add_low_rank(network, heard.lora)
+    trained = {name for name, value in network.named_parameters() if value.requires_grad}
+    assert trained
+    assert all(name.startswith("audio.") for name in trained)
+    assert set(ENDS) <= trained
 
 
 def test_its_world_is_more_for_the_ear_and_less_for_the_eye():
     def shares(world):
         scenes = [sample_scene(3, index, settings=world) for index in range(150)]
         heard = sum(bool(one.lines or one.music or one.ambience) for one in scenes)
-        return heard / 150, sum(bool(one.shots or one.overlays) for one in scenes) / 150
+        seen = sum(has_looks(one) and not one.lines for one in scenes)
+        return heard / 150, seen / 150
 
     (ours, seen), (whole, _) = shares(HEARD.world), shares(WORLD)
     assert ours > whole
     assert seen == 0
-
-
-def test_every_lesson_has_a_sound():
-    shape = HEARD_LESSONS.clip.shape
-    drawn = draw_examples(1, range(12), HEARD_LESSONS.lessons, shape, HEARD_LESSONS.world)
-    for task, captions in drawn:
-        assert captions
-        assert any(one.kind == "audio" for one in task.references)

@@ -34,7 +34,7 @@ from openreels.training.config import (
     TrainConfig,
 )
 from openreels.training.distill_config import DistillConfig
-from openreels.training.heard import HEARD, HEARD_LESSONS, heard_of
+from openreels.training.heard import HEARD, heard_of
 from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
 from openreels.training.references import REFERENCE_DATA, references_of
 from openreels.training.refiner_config import RefinerPairsConfig
@@ -369,8 +369,8 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_keyframes": lambda: KEYFRAME_DATA,
     "stage_keyframes": _one(stage_keyframes),
     "stage_data_references": lambda: REFERENCE_DATA,
-    "stage_data_heard": lambda: (HEARD, HEARD_LESSONS),
-    "stage_heard": lambda: (heard_of(_run_of(stage_mixed()), SHORT),),
+    "stage_data_heard": lambda: (HEARD,),
+    "stage_heard": lambda: (heard_of(_run_of(stage_mixed()), SHORT[1]),),
     "stage_data_world": lambda: LOOKS_DATA,
     "stage_world": lambda: (world_of(_run_of(stage_mixed())),),
     "stage_references": lambda: (references_of(_run_of(stage_mixed())),),
