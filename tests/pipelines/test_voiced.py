@@ -14,6 +14,9 @@ from openreels.pipelines.components import Components
 from openreels.pipelines.fast import Distilled, FastBase
 from openreels.pipelines.generate import generate
 from openreels.pipelines.voiced import VOICES_FILE, find_voiced, is_voiced
+from openreels.stage.captions import caption
+from openreels.stage.enhance import StageEnhancer
+from openreels.stage.world import WorldSettings, sample_scene
 from openreels.weights.checkpoint import save_network
 from openreels.weights.lora import save_lora
 
@@ -50,7 +53,13 @@ def folder(components, tmp_path):
     ("prompt", "wanted"),
     [
         ("a ball bounces", False),
-        ("a ball says ba mo", False),
+        ('the ball says "ba-mo" in a low voice', True),
+        ("a red ball sings", True),
+        ("sad music plays on plucked strings", True),
+        ('along the bottom it says "NEW"', False),
+        ("a star jumps to the music of @song", False),
+        ("music like @theme plays", False),
+        ("music in the mood of @audio_1 plays", False),
         ("<sfx>a bright clink</sfx> as the @ball lands", False),
         ("a sign reads <text>HELLO</text>", False),
         ("@ball says <dialogue>ba mo</dialogue>", True),
@@ -60,6 +69,39 @@ def folder(components, tmp_path):
 )
 def test_spans_of_speech_song_and_music_ask_for_the_changes(prompt, wanted):
     assert is_voiced(prompt) is wanted
+
+
+@pytest.mark.parametrize("share", ["speech_share", "song_share", "music_share"])
+def test_captions_that_tell_what_is_heard_ask_for_them(share):
+    settings = replace(WorldSettings(), **{share: 1.0})
+    told = 0
+    for number in range(60):
+        scene = sample_scene(5, number, settings=settings)
+        for tier in ("long", "structured"):
+            text = caption(scene, number, tier=tier)
+            words = ["-".join(s.text for s in line.syllables) for line in scene.lines]
+            if any(word in text for word in words) or "music" in text:  # long ones may leave it out
+                assert is_voiced(text), text
+                told += 1
+    assert told > 60
+
+
+def test_captions_of_what_is_seen_do_not():
+    settings = WorldSettings(
+        words_share=0.5, subtitle_share=0.5, watermark_share=0.3, face_share=0.5, ambience_share=0.5
+    )
+    for number in range(80):
+        scene = sample_scene(5, number, settings=settings)
+        for tier in ("long", "structured"):
+            assert not is_voiced(caption(scene, number, tier=tier)), caption(
+                scene, number, tier=tier
+            )
+
+
+def test_free_text_asks_for_them_once_it_is_enhanced():
+    for prompt in ("a red ball sings", "a blue ball speaks", "a cube jumps to happy music"):
+        assert is_voiced(StageEnhancer().enhance(prompt).prompt)
+    assert not is_voiced(StageEnhancer().enhance("a cube jumps in the rain").prompt)
 
 
 def test_other_prompts_run_as_without_the_file(folder):

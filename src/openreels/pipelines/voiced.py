@@ -6,10 +6,11 @@ changes on top of those that they run with anyway; all others do without, so tha
 give way to voices.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from openreels.core.prompt import SPOKEN, Tag, parse
+from openreels.core.prompt import SPOKEN, Prose, Tag, parse
 from openreels.models.mmdit.model import MMDiT
 from openreels.weights.lora import add_changes, copy_to_change, read_lora
 
@@ -17,6 +18,14 @@ VOICES_FILE = "mmdit-voices-lora.safetensors"
 """Changes of the base for prompts with speech, song or music; a model need not have them."""
 VOICED: frozenset[Tag] = SPOKEN.union(("bgm",))
 """Spans of the prompt language that ask for them."""
+_IN_WORDS = re.compile(
+    r'(?<!\bit )(?<!\bsubtitle )(?<!\bcaption )(?<!\bsign )\bsays(?: the words)? "'
+    r"|\b(?:speak(?:s|ing)?|calls? out|utters?|sings?|singing|croons?)\b"
+    r"|\bmusic\b(?![^.@]{0,20}@)",
+    re.IGNORECASE,
+)
+"""The same in prose, as captions and the enhancer write it. What a picture says is no speech, and
+music like a sample is what references are for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,12 +47,16 @@ def is_voiced(prompt: str) -> bool:
         prompt: In the prompt language, as it is after enhancing.
 
     Returns:
-        Whether it has one of the spans of ``VOICED``.
+        Whether it has one of the spans of ``VOICED``, or its prose says so: ``says "ba-mo"``,
+        ``sings``, ``sad music plays``.
 
     Raises:
         ValueError: If the prompt breaks a rule of its language.
     """
-    return any(span.tag in VOICED for span in parse(prompt).spans)
+    return any(
+        bool(_IN_WORDS.search(part.text)) if isinstance(part, Prose) else part.tag in VOICED
+        for part in parse(prompt).parts
+    )
 
 
 def find_voiced(
