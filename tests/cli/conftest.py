@@ -7,10 +7,15 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
+import torch
 
 from openreels.cli.main import main
 from openreels.media.image import write_image
 from openreels.media.video import write_video
+from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import LowRankConfig
+from openreels.weights.checkpoint import load_network
+from openreels.weights.lora import save_lora
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +83,17 @@ def openreels(capfd, tmp_path, monkeypatch):
         return SimpleNamespace(status=status, out=streams.out, err=streams.err)
 
     return call
+
+
+@pytest.fixture
+def changes(files, tiny_model):
+    """A file of low-rank changes: the product adds 2 to every weight of one layer."""
+    layer = "video.token_in"
+    network = load_network(tiny_model / "mmdit.safetensors", kind=MMDiT)
+    rows, columns = network.get_parameter(f"{layer}.weight").shape
+    factors = {
+        f"{layer}.lora_A.weight": torch.ones(2, columns),
+        f"{layer}.lora_B.weight": torch.ones(rows, 2),
+    }
+    save_lora(files / "one.safetensors", network, factors, LowRankConfig(rank=2, alpha=2.0))
+    return "one.safetensors"

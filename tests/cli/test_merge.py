@@ -4,23 +4,9 @@ import pytest
 import torch
 
 from openreels.models.mmdit.model import MMDiT
-from openreels.nn.low_rank import LowRankConfig
 from openreels.weights.checkpoint import load_network
-from openreels.weights.lora import save_lora
 
 NAME = "video.token_in"
-
-
-@pytest.fixture
-def changes(files, tiny_model):
-    network = load_network(tiny_model / "mmdit.safetensors", kind=MMDiT)
-    rows, columns = network.get_parameter(f"{NAME}.weight").shape
-    factors = {
-        f"{NAME}.lora_A.weight": torch.ones(2, columns),
-        f"{NAME}.lora_B.weight": torch.ones(rows, 2),
-    }
-    save_lora(files / "one.safetensors", network, factors, LowRankConfig(rank=2, alpha=2.0))
-    return "one.safetensors"
 
 
 def test_a_merge_holds_the_changes_and_tells_them(openreels, files, tiny_model, changes):

@@ -10,7 +10,7 @@ from openreels.core.errors import CheckpointError
 from openreels.core.request import GenerationRequest, Reference
 from openreels.media.image import write_image
 from openreels.models.mmdit.model import MMDiT
-from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
+from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
 from openreels.pipelines.low_rank import (
@@ -20,25 +20,19 @@ from openreels.pipelines.low_rank import (
     add_lora,
     merge_files,
 )
-from openreels.weights.checkpoint import load_network, save_network
+from openreels.weights.checkpoint import load_network
 from openreels.weights.lora import read_lora, save_lora
 
 CONFIG = LowRankConfig(rank=2, alpha=2.0, layers=("video.",), whole=(NAMES,))
+WORLD = replace(CONFIG, whole=())
 PLAIN = GenerationRequest(prompt="a red ball bounces", duration_s=1.0, seed=3, steps=2)
 
 
 @pytest.fixture
-def folder(components, tmp_path):
-    for name in ("mmdit", "video_vae", "audio_vae", "text_encoder"):
-        save_network(tmp_path / f"{name}.safetensors", getattr(components, name))
-    named = MMDiT(replace(components.mmdit.config, num_tags=10))
-    add_low_rank(named, CONFIG)
-    with torch.no_grad():
-        for parameter in named.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
-    factors = low_rank_factors(named.state_dict(), CONFIG.whole)
-    save_lora(tmp_path / REFERENCES_FILE, named, factors, CONFIG)
-    return tmp_path
+def folder(components, model_folder, write_changes):
+    base = replace(components.mmdit.config, num_tags=10)
+    write_changes(model_folder / REFERENCES_FILE, base, CONFIG)
+    return model_folder
 
 
 @pytest.fixture
@@ -109,22 +103,11 @@ def test_a_named_file_changes_the_base_and_what_references_have(folder, componen
     torch.testing.assert_close(more - before, 1.5 * (all_ - before), rtol=1e-4, atol=1e-5)
 
 
-def _world(folder, base):
-    config = LowRankConfig(rank=2, alpha=2.0, layers=("video.",))
-    network = MMDiT(base.config)
-    add_low_rank(network, config)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
-    factors = low_rank_factors(network.state_dict(), ())
-    save_lora(folder / WORLD_LORA_FILE, network, factors, config)
-
-
 def test_the_world_is_in_requests_without_references_and_in_no_other(
-    folder, components, request_with_picture
+    folder, components, write_changes, request_with_picture
 ):
     plain = Components.load(folder)
-    _world(folder, components.mmdit)
+    write_changes(folder / WORLD_LORA_FILE, components.mmdit.config, WORLD)
     both = Components.load(folder)
     named = Components.load(folder, loras=((folder / WORLD_LORA_FILE, 1.0),))
     (folder / WORLD_LORA_FILE).rename(folder / "world.safetensors")
@@ -137,8 +120,8 @@ def test_the_world_is_in_requests_without_references_and_in_no_other(
     assert np.array_equal(ours.clip.frames, theirs.clip.frames)
 
 
-def test_a_merge_is_the_base_with_its_changes(folder, components):
-    _world(folder, components.mmdit)
+def test_a_merge_is_the_base_with_its_changes(folder, components, write_changes):
+    write_changes(folder / WORLD_LORA_FILE, components.mmdit.config, WORLD)
     base, merged = folder / "mmdit.safetensors", folder / "merged.safetensors"
     parts = ((folder / WORLD_LORA_FILE, 0.5), (folder / REFERENCES_FILE, 1.0))
     merge_files(base, parts, merged)
@@ -156,8 +139,8 @@ def test_a_merge_is_the_base_with_its_changes(folder, components):
     assert not (folder / "none.safetensors").exists()
 
 
-def test_what_the_world_leaves_alone_is_shared(folder, components):
-    _world(folder, components.mmdit)
+def test_what_the_world_leaves_alone_is_shared(folder, components, write_changes):
+    write_changes(folder / WORLD_LORA_FILE, components.mmdit.config, WORLD)
     both = Components.load(folder)
     world, referenced = (dict(one.named_parameters()) for one in (both.mmdit, both.referenced))
     shared = {name for name in world if world[name] is referenced[name]}

@@ -9,7 +9,7 @@ import torch
 from openreels.core.errors import CheckpointError
 from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
-from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
+from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.components import Components
 from openreels.pipelines.fast import Distilled, FastBase
 from openreels.pipelines.generate import generate
@@ -17,8 +17,6 @@ from openreels.pipelines.voiced import VOICES_FILE, find_voiced, is_voiced
 from openreels.stage.captions import caption
 from openreels.stage.enhance import StageEnhancer
 from openreels.stage.world import WorldSettings, sample_scene
-from openreels.weights.checkpoint import save_network
-from openreels.weights.lora import save_lora
 
 CONFIG = LowRankConfig(rank=2, alpha=2.0, layers=("audio.",), whole=("audio.head.out.bias",))
 PLAIN = GenerationRequest(
@@ -36,17 +34,9 @@ SAID = replace(PLAIN, prompt="a red ball says <dialogue>ba mo</dialogue>")
 
 
 @pytest.fixture
-def folder(components, tmp_path):
-    for name in ("mmdit", "video_vae", "audio_vae", "text_encoder"):
-        save_network(tmp_path / f"{name}.safetensors", getattr(components, name))
-    network = MMDiT(components.mmdit.config)
-    add_low_rank(network, CONFIG)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
-    factors = low_rank_factors(network.state_dict(), CONFIG.whole)
-    save_lora(tmp_path / VOICES_FILE, network, factors, CONFIG)
-    return tmp_path
+def folder(components, model_folder, write_changes):
+    write_changes(model_folder / VOICES_FILE, components.mmdit.config, CONFIG)
+    return model_folder
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,9 @@ from openreels.pipelines.settings import Sampling
 from openreels.weights.checkpoint import load_network
 from openreels.weights.lora import (
     LoraHeader,
-    add_changes,
-    copy_to_change,
     read_any_header,
     read_lora,
+    with_changes,
 )
 
 FAST_FILE = "mmdit-fast.safetensors"
@@ -134,8 +133,7 @@ def load_fast(path: Path, base: MMDiT) -> FastBase:
         )
     if isinstance(header, LoraHeader):
         tensors, _ = read_lora(path)
-        network = copy_to_change(base, tensors)
-        add_changes(network, tensors, header, source=path)
+        network = with_changes(base, tensors, header, path)
     else:
         network = load_network(path, next(base.parameters()).device, kind=MMDiT)
     return FastBase(network=network.requires_grad_(False), distilled=mark)

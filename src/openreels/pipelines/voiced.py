@@ -8,11 +8,12 @@ give way to voices.
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from openreels.core.prompt import SPOKEN, Prose, Tag, parse
 from openreels.models.mmdit.model import MMDiT
-from openreels.weights.lora import add_changes, copy_to_change, read_lora
+from openreels.weights.lora import read_lora, with_changes
 
 VOICES_FILE = "mmdit-voices-lora.safetensors"
 """Changes of the base for prompts with speech, song or music; a model need not have them."""
@@ -81,12 +82,7 @@ def find_voiced(
     if not path.exists():
         return None
     tensors, header = read_lora(path)
-
-    def changed(network: MMDiT) -> MMDiT:
-        copied = copy_to_change(network, tensors)
-        add_changes(copied, tensors, header, source=path)
-        return copied.requires_grad_(False)
-
+    changed = partial(with_changes, tensors=tensors, header=header, source=path)
     return Voiced(
         mmdit=changed(base),
         referenced=None if referenced is None else changed(referenced),

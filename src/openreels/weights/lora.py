@@ -159,6 +159,23 @@ def copy_to_change(network: T, tensors: Mapping[str, Tensor]) -> T:
     return copy.deepcopy(network, shared)
 
 
+def with_changes(network: T, tensors: Mapping[str, Tensor], header: LoraHeader, source: Path) -> T:
+    """A frozen copy of a network with low-rank changes, which shares what they leave alone with it.
+
+    Args:
+        network: As for ``copy_to_change``.
+        tensors: What ``read_lora`` gave.
+        header: The same.
+        source: The file, for messages.
+
+    Raises:
+        CheckpointError: As ``add_changes``.
+    """
+    changed = copy_to_change(network, tensors)
+    add_changes(changed, tensors, header, source=source)
+    return changed.requires_grad_(False)
+
+
 @torch.no_grad()
 def add_changes(
     network: nn.Module,
