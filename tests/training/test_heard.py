@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from openreels.models.mmdit.model import MMDiT
 from openreels.nn.low_rank import add_low_rank
 from openreels.stage.looks import has_looks
@@ -5,12 +7,17 @@ from openreels.stage.world import sample_scene
 from openreels.training.heard import ENDS, HEARD, heard_of
 from openreels.training.recipes import RECIPES, SHORT
 from openreels.training.schedule import WORLD
+from openreels.training.truth import NUM_ONSET_TRUTHS
+from openreels.training.voice_truth import NUM_VOICE_TRUTHS
 
 
 def test_the_run_is_that_of_the_base_for_the_ear_alone():
     (mixed,), (heard,) = RECIPES["stage_mixed"](), RECIPES["stage_heard"]()
     assert heard == heard_of(mixed, SHORT[1])
-    assert (heard.init, heard.model, heard.lora.layers) == ("shipped", mixed.model, ("audio.",))
+    assert (heard.init, heard.lora.layers) == ("shipped", ("audio.",))
+    assert replace(heard.model, audio_truths=mixed.model.audio_truths) == mixed.model
+    assert heard.model.audio_truths == NUM_ONSET_TRUTHS + NUM_VOICE_TRUTHS
+    assert heard.sigma.shift > mixed.sigma.shift
     assert [data.folder for data in heard.data] == [HEARD.folder, SHORT[1].folder]
     shares = dict(heard.tasks.mix)
     assert shares["t2a"] > shares["t2av"] > 0

@@ -11,7 +11,7 @@ from openreels.stage.captions import caption
 from openreels.stage.render import render_video
 from openreels.training.codecs import CodecPaths
 from openreels.training.config import OptimConfig, ShardData, StageData, TrainConfig
-from openreels.training.loop import Limits, start_from, train
+from openreels.training.loop import Limits, train
 from openreels.training.networks import load_frozen
 from openreels.training.recipes import RECIPES
 from openreels.training.refiner_batch import crop_pairs
@@ -24,6 +24,7 @@ from openreels.training.refiner_data import (
     precompute_pairs,
 )
 from openreels.training.run import run_recipe
+from openreels.training.start import start_from
 from openreels.weights.checkpoint import load_network
 
 CODECS = CodecPaths(video_vae="random:tiny", audio_vae="random:tiny", text_encoder="random:tiny")

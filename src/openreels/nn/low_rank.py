@@ -27,7 +27,8 @@ class LowRankConfig:
     layers: tuple[str, ...] = ()
     """What the names of the layers begin with that change; empty is every linear layer."""
     whole: tuple[str, ...] = ()
-    """Names of parameters that are trained themselves, beside the layers."""
+    """Names of parameters that are trained themselves, beside the layers and in the place of their
+    changes."""
 
     def __post_init__(self) -> None:
         if self.rank < 1 or not self.alpha > 0:
@@ -95,7 +96,7 @@ def add_low_rank(
         name: layer
         for name, layer in network.named_modules()
         if isinstance(layer, nn.Linear) and is_target(layer, config.rank)
-        if name.startswith(prefixes)
+        if name.startswith(prefixes) and f"{name}.weight" not in config.whole
     }
     if not layers:
         raise ValueError(

@@ -41,6 +41,8 @@ from openreels.training.keyframes import keyframes_known
 from openreels.training.lesson_batch import changed_of, given_of, teach
 from openreels.training.precompute import LatentBatch
 from openreels.training.prompts import draw_prompts
+from openreels.training.truth import NUM_ONSET_TRUTHS
+from openreels.training.voice_truth import voice_truths
 
 EncodeText = Callable[[Sequence[str]], tuple[Context, ContextMask]]
 """Prompts to context, a prompt a sample; empty ones too."""
@@ -320,9 +322,13 @@ class BatchMaker:
     def _truths(self, latents: LatentBatch, draw: TaskDraw) -> Joint[Tensor | None]:
         cells = latents.cells[:, :, :1] if draw.picture else latents.cells
         patch = patch_of(self.config.model, latents.video.shape[1])
+        heard = latents.onsets
+        if self.config.model.audio_truths > NUM_ONSET_TRUTHS:
+            spoken = voice_truths(latents.scenes, heard.shape[-1])
+            heard = torch.cat([heard, spoken], dim=1)
         return Joint(
             patchify(cells, patch) if draw.video else None,
-            rearrange(latents.onsets, "b m l -> b l m") if draw.sound else None,
+            rearrange(heard, "b m l -> b l m") if draw.sound else None,
         )
 
     def _video(

@@ -1,12 +1,13 @@
 """The averaged weights of a run, written for use: a whole network, or low-rank changes of one."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from openreels.core.config import to_dict
-from openreels.nn.low_rank import low_rank_factors
+from openreels.nn.low_rank import LowRankConfig, low_rank_factors
 from openreels.pipelines.fast import FAST_FILE, FAST_LORA_FILE, MARK
 from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE
 from openreels.training.checkpoint import TrainState
@@ -23,6 +24,14 @@ def export_file(config: TrainConfig) -> str:
     if config.lora is not None:
         return REFERENCES_FILE if NAMES in config.lora.whole else "lora.safetensors"
     return "mmdit.safetensors" if config.distill is None else FAST_FILE
+
+
+def kept_of(config: LowRankConfig) -> LowRankConfig:
+    """What is written of low-rank changes: all but what reads truths, which generates nothing.
+
+    A run may so ask for truths that the base of its changes cannot tell.
+    """
+    return replace(config, whole=tuple(name for name in config.whole if ".truth." not in name))
 
 
 def export_weights(folder: Path, state: TrainState, config: TrainConfig) -> None:
@@ -47,8 +56,9 @@ def export_weights(folder: Path, state: TrainState, config: TrainConfig) -> None
         name = f"{stem}-ema{average.decay}.safetensors" if index else export_file(config)
         told = story | {"ema_decay": average.decay}
         if config.lora is not None:
-            factors = low_rank_factors(average.state(), config.lora.whole)
-            save_lora(folder / name, state.network, factors, config.lora, metadata=told)
+            kept = kept_of(config.lora)
+            factors = low_rank_factors(average.state(), kept.whole)
+            save_lora(folder / name, state.network, factors, kept, metadata=told)
             continue
         save_network(
             folder / name,

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,12 +12,10 @@ from torch import nn
 from openreels.core.errors import CheckpointError
 from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
-from openreels.models.mmdit.config import MMDiTConfig
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.nn.cubes import ramped_sparsity
 from openreels.nn.low_rank import add_low_rank, start_at
-from openreels.pipelines.low_rank import NAMES
 from openreels.training.batch import BatchMaker, TaskDraw, TrainingBatch, draw_tasks
 from openreels.training.buckets import Bucket, BucketSampler
 from openreels.training.checkpoint import TrainState, restore_state, save_state
@@ -26,7 +24,7 @@ from openreels.training.dataset import Dataset, Rows, ShardDataset, StageDataset
 from openreels.training.distill import load_distiller
 from openreels.training.ema import WeightAverage
 from openreels.training.encoders import load_encoders
-from openreels.training.export import export_file, export_weights
+from openreels.training.export import export_file, export_weights, kept_of
 from openreels.training.heap import trim_heap
 from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
@@ -39,6 +37,7 @@ from openreels.training.optimizer import (
 )
 from openreels.training.refiner_batch import RefinerBatchMaker
 from openreels.training.refiner_data import PairsDataset
+from openreels.training.start import start_as, start_from
 from openreels.training.step import Objective, training_step
 from openreels.weights.checkpoint import load_network
 from openreels.weights.lora import read_lora
@@ -129,9 +128,7 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         if config.refiner is not None:
             start_from(network, start)
         else:
-            _check_start(start.config, config)
-            # Names of references are new to weights without them: they keep their initial values.
-            network.load_state_dict(network.state_dict() | start.state_dict())
+            start_as(network, start, config)
     if config.init_audio is not None and network.audio is not None:
         heard = load_network(out / weights_path("mmdit", config.init_audio), kind=MMDiT)
         if heard.audio is None:
@@ -145,7 +142,7 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         names = add_low_rank(network, config.lora, generator=source)
         logger.info("%d layers have changes of rank %d", len(names), config.lora.rank)
         if config.init_lora is not None:
-            start_at(network, read_lora(out / config.init_lora)[0], config.lora.whole)
+            start_at(network, read_lora(out / config.init_lora)[0], kept_of(config.lora).whole)
     part = {"all": None, "near": network.video.near, "audio": network.audio}[config.trained]
     if part is not None:
         network.requires_grad_(False)
@@ -156,46 +153,6 @@ def build_state(config: TrainConfig, out: Path) -> TrainState:
         averages=tuple(WeightAverage(network, decay) for decay in config.optim.ema_decays),
         sampler=BucketSampler(open_buckets(config, out), config.seed),
     )
-
-
-def _check_start(start: MMDiTConfig, config: TrainConfig) -> None:
-    """Refuse weights of another config than the run's."""
-    model = config.model
-    # What costs no parameters may change: when the tokens tell what is true, and keyframes.
-    same = ("keyframes", "truth_block", "audio_truth_block")
-    may_be_new = config.lora is None or NAMES in config.lora.whole
-    same += ("num_tags",) if may_be_new and not start.num_tags else ()
-    if config.lora is None:
-        same += () if start.near_width else ("near_width",)
-    if replace(start, **{name: getattr(model, name) for name in same}) != model:
-        raise CheckpointError(
-            f"init must have the config of the run, but for keyframes, when truths are told, and, "
-            f"where it has none, for near_width without lora and for num_tags without lora or with "
-            f"a whole tag_table, got {start} in "
-            f"{config.init}; set the run's model to it"
-        )
-
-
-def start_from(network: nn.Module, start: nn.Module) -> int:
-    """Copy what two networks have in common: a refiner starts as the base (sec. 4.5).
-
-    Args:
-        network: Receives the weights whose name and shape the other has too.
-        start: Where they come from.
-
-    Returns:
-        Numbers that were copied.
-    """
-    own, theirs = network.state_dict(), start.state_dict()
-    shared = {
-        name: value
-        for name, value in theirs.items()
-        if name in own and own[name].shape == value.shape
-    }
-    network.load_state_dict(own | shared)
-    count = sum(value.numel() for value in shared.values())
-    logger.info("%d of %d weights start as the base's", count, sum(v.numel() for v in own.values()))
-    return count
 
 
 def open_buckets(config: TrainConfig, out: Path) -> Sequence[Bucket]:

@@ -14,7 +14,7 @@ from openreels.diffusion.loss import total_loss, velocity_errors
 from openreels.models.mmdit.model import MMDiT
 from openreels.training.batch import TrainingBatch
 from openreels.training.config import Trained
-from openreels.training.truth import NUM_CELL_TRUTHS, NUM_LOOKS
+from openreels.training.truth import NUM_CELL_TRUTHS, NUM_LOOKS, NUM_ONSET_TRUTHS
 
 T = TypeVar("T")
 
@@ -150,18 +150,23 @@ def _keyframes_alone(tokens: Tensor | None, batch: TrainingBatch, start: int) ->
 def _entropy(
     logits: Tensor | None, truth: Tensor | None, contact_weight: float, *, num_looks: int
 ) -> Float[Tensor, ""] | None:
-    """Mean cross-entropy; what follows the looks of a cell says when something is touched."""
+    """Mean cross-entropy; what follows the looks of a cell says when something is touched.
+
+    Truths of audio tokens that follow onsets are of voices, with a mean of their own.
+    """
     if logits is None or truth is None:
         return None
     entropy = binary_cross_entropy_with_logits(logits.float(), truth, reduction="none")
-    if contact_weight == 1:
+    if num_looks and contact_weight == 1:
         return entropy.mean()
-    return entropy.mean() + (contact_weight - 1) * _contacts(entropy, num_looks)
+    if num_looks:
+        return entropy.mean() + (contact_weight - 1) * _contacts(entropy, num_looks)
+    onsets, voices = entropy[..., :NUM_ONSET_TRUTHS], entropy[..., NUM_ONSET_TRUTHS:]
+    total = onsets.mean() + voices.mean() if voices.shape[-1] else onsets.mean()
+    return contact_weight * total
 
 
 def _contacts(entropy: Float[Tensor, "b n k"], num_looks: int) -> Float[Tensor, ""]:
     """The share of contacts in the mean."""
-    if not num_looks:
-        return entropy.mean()
     by_cell = entropy.unflatten(-1, (-1, NUM_CELL_TRUTHS))
     return by_cell[..., num_looks:].sum() / entropy.numel()
