@@ -1,5 +1,6 @@
 """Changes for voices and music: which prompts run with them, and that no other is touched."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -9,15 +10,23 @@ import torch
 from openreels.core.errors import CheckpointError
 from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
-from openreels.nn.low_rank import LowRankConfig
+from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
 from openreels.pipelines.components import Components
 from openreels.pipelines.fast import Distilled, FastBase
 from openreels.pipelines.generate import generate
-from openreels.pipelines.voiced import VOICES_FILE, find_voiced, is_voiced
+from openreels.pipelines.voiced import (
+    VOICES_FILE,
+    WORDS_FILE,
+    find_voiced,
+    is_voiced,
+    with_words,
+)
 from openreels.stage.captions import caption
 from openreels.stage.enhance import StageEnhancer
 from openreels.stage.world import WorldSettings, sample_scene
+from openreels.weights.lora import save_lora
 
+WORDS = LowRankConfig(rank=2, alpha=2.0, layers=("blocks.",))
 CONFIG = LowRankConfig(rank=2, alpha=2.0, layers=("audio.",), whole=("audio.head.out.bias",))
 PLAIN = GenerationRequest(
     prompt="a red ball bounces", duration_s=1.0, seed=3, steps=2, enhance=False
@@ -120,9 +129,9 @@ def test_prompts_with_speech_run_with_the_changes(folder):
 
 def test_each_network_has_them_and_keeps_its_own(folder, components):
     other = MMDiT(components.mmdit.config).requires_grad_(False)
-    voiced = find_voiced(folder, components.mmdit, other, None)
+    voiced = find_voiced(folder, components.mmdit, other, None, components.text_encoder)
     assert voiced is not None
-    assert voiced.fast is None
+    assert (voiced.fast, voiced.text_encoder) == (None, None)
     for own, changed in ((components.mmdit, voiced.mmdit), (other, voiced.referenced)):
         before, after = dict(own.named_parameters()), dict(changed.named_parameters())
         touched = {name for name, value in before.items() if after[name] is not value}
@@ -132,10 +141,39 @@ def test_each_network_has_them_and_keeps_its_own(folder, components):
         assert not any(value.requires_grad for value in after.values())
 
 
+def _write_words(path, prompts):
+    changed = copy.deepcopy(prompts)
+    add_low_rank(changed, WORDS)
+    with torch.no_grad():
+        for parameter in changed.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
+    save_lora(path, changed, low_rank_factors(changed.state_dict()), WORDS)
+
+
+def test_their_prompts_are_read_with_the_changes_of_the_prompt_encoder(folder):
+    bare = generate(Components.load(folder), SAID)
+    _write_words(folder / WORDS_FILE, Components.load(folder).text_encoder)
+    both = Components.load(folder)
+    speaking = both.speaking.text_encoder
+    assert speaking is not both.text_encoder
+    assert speaking.table is both.text_encoder.table
+    for text, same in (("a red ball", False), ("", False)):
+        own, other = (one.encode_text([text])[0] for one in (both.text_encoder, speaking))
+        assert torch.equal(own, other) is same
+    said = generate(both, SAID)
+    assert not np.array_equal(said.clip.waveform, bare.clip.waveform)
+    (folder / WORDS_FILE).rename(folder / "words.safetensors")
+    plain = generate(Components.load(folder), PLAIN)
+    assert np.array_equal(generate(both, PLAIN).clip.waveform, plain.clip.waveform)
+    path = folder / VOICES_FILE
+    with pytest.raises(CheckpointError, match="changes the network mmdit"):
+        with_words(both.text_encoder, path)
+
+
 def test_the_distilled_network_takes_its_changed_place(folder, components):
     fast = FastBase(network=components.mmdit, distilled=DISTILLED)
     base = MMDiT(components.mmdit.config).requires_grad_(False)
-    voiced = find_voiced(folder, base, None, fast.network)
+    voiced = find_voiced(folder, base, None, fast.network, components.text_encoder)
     speaking = replace(components, mmdit=base, fast=fast, voiced=voiced).speaking
     assert speaking.mmdit is voiced.mmdit
     assert speaking.fast.network is voiced.fast
@@ -145,7 +183,7 @@ def test_the_distilled_network_takes_its_changed_place(folder, components):
 def test_a_file_of_another_base_is_refused(folder, components):
     other = MMDiT(replace(components.mmdit.config, mlp_width=40))
     with pytest.raises(CheckpointError, match="does not fit the network"):
-        find_voiced(folder, other, None, None)
+        find_voiced(folder, other, None, None, components.text_encoder)
     (folder / VOICES_FILE).write_bytes(b"x")
     with pytest.raises(CheckpointError):
         Components.load(folder)

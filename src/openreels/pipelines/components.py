@@ -94,7 +94,13 @@ class Components:
         fast = self.fast
         if fast is not None and self.voiced.fast is not None:
             fast = replace(fast, network=self.voiced.fast)
-        return replace(self, mmdit=self.voiced.mmdit, referenced=self.voiced.referenced, fast=fast)
+        return replace(
+            self,
+            mmdit=self.voiced.mmdit,
+            referenced=self.voiced.referenced,
+            fast=fast,
+            text_encoder=self.voiced.text_encoder or self.text_encoder,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -114,9 +120,9 @@ class Components:
             model: ``stage``, the one inside the package, or a folder that holds
                 ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
                 may hold ``refiner.safetensors``, ``mmdit-references-lora.safetensors``,
-                ``mmdit-world-lora.safetensors``, ``mmdit-voices-lora.safetensors``, and
-                ``mmdit-fast.safetensors`` or ``mmdit-fast-lora.safetensors``, which changes the
-                base with its world.
+                ``mmdit-world-lora.safetensors``, ``mmdit-voices-lora.safetensors`` with
+                ``text_encoder-voices-lora.safetensors``, and ``mmdit-fast.safetensors`` or
+                ``mmdit-fast-lora.safetensors``, which changes the base with its world.
             device: Where they go.
             loras: Files of low-rank changes that are added to the transformer, and how much of
                 each; what the folder holds as changes of the base has them too.
@@ -148,8 +154,9 @@ class Components:
             add_lora(mmdit, path, scale=scale)
         referenced, mmdit = find_referenced(folder, mmdit), with_world(folder, mmdit)
         fast = find_fast(folder, mmdit)
-        voiced = find_voiced(folder, mmdit, referenced, None if fast is None else fast.network)
-        others = [referenced, None if fast is None else fast.network]
+        distilled = None if fast is None else fast.network
+        voiced = find_voiced(folder, mmdit, referenced, distilled, prompts)
+        others = [referenced, distilled]
         if voiced is not None:
             others += [voiced.mmdit, voiced.referenced, voiced.fast]
         for other in others:

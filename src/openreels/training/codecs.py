@@ -17,3 +17,6 @@ class CodecPaths:
     """The audio autoencoder."""
     text_encoder: str = "shipped"
     """The prompt encoder."""
+    spoken_words: str | None = None
+    """Low-rank changes of the prompt encoder for voices (``pipelines.voiced.WORDS_FILE``): a file,
+    where a relative path is taken from the run's folder, or ``shipped``; None goes without."""

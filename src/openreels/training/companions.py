@@ -20,9 +20,15 @@ from openreels.core.shapes import ClipShape
 from openreels.models.video_vae import presets
 from openreels.models.video_vae.config import VideoVAEConfig
 from openreels.models.video_vae.model import VideoVAE
+from openreels.pipelines.voiced import WORDS_FILE
 from openreels.training.audio_vae import STATE_NAME, AudioVAERecipe, export_audio_vae
 from openreels.training.audio_vae import train_audio_vae as train_audio
 from openreels.training.message_encoder import MessageRecipe, MessageTrainer
+from openreels.training.spoken_words import (
+    SpokenWordsRecipe,
+    SpokenWordsTrainer,
+    export_spoken_words,
+)
 from openreels.training.text_encoder import (
     TextRecipe,
     export_text_encoder,
@@ -140,7 +146,19 @@ class MessageEncoderPart:
     """How."""
 
 
-Companion: TypeAlias = VideoVAEPart | AudioVAEPart | TextEncoderPart | MessageEncoderPart
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpokenWordsPart:
+    """Training of the changes by which the prompt encoder reads words that are said."""
+
+    name: str = "spoken_words"
+    """Of the run and its folder."""
+    recipe: SpokenWordsRecipe = field(default_factory=SpokenWordsRecipe)
+    """How."""
+
+
+Companion: TypeAlias = (
+    VideoVAEPart | AudioVAEPart | TextEncoderPart | MessageEncoderPart | SpokenWordsPart
+)
 """Training of one network around the transformer."""
 
 
@@ -177,6 +195,11 @@ def train_companion(
         trainer = MessageTrainer(part.recipe)
         run_trainer(trainer, folder, time_limit_s=limit, watch=asked)
         export_text_encoder(trainer, folder / "text_encoder.safetensors", story={})
+    elif isinstance(part, SpokenWordsPart):
+        limit = float("inf") if time_limit_s is None else time_limit_s
+        spoken = SpokenWordsTrainer(part.recipe)
+        run_trainer(spoken, folder, time_limit_s=limit, watch=asked)
+        export_spoken_words(spoken, weights_of(part, out))
     else:
         limit = float("inf") if time_limit_s is None else time_limit_s
         trainer = train_text_encoder(folder, part.recipe, time_limit_s=limit, watch=asked)
@@ -281,10 +304,11 @@ def _to_normalise(part: VideoVAEPart) -> list[Tensor]:
 
 def weights_of(part: Companion, out: Path) -> Path:
     """The weights file that a part writes."""
-    network = {
-        VideoVAEPart: "video_vae",
-        AudioVAEPart: "audio_vae",
-        TextEncoderPart: "text_encoder",
-        MessageEncoderPart: "text_encoder",
+    file = {
+        VideoVAEPart: "video_vae.safetensors",
+        AudioVAEPart: "audio_vae.safetensors",
+        TextEncoderPart: "text_encoder.safetensors",
+        MessageEncoderPart: "text_encoder.safetensors",
+        SpokenWordsPart: WORDS_FILE,
     }[type(part)]
-    return out / part.name / f"{network}.safetensors"
+    return out / part.name / file

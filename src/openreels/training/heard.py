@@ -38,8 +38,9 @@ def heard_of(mixed: TrainConfig, short: PrecomputeConfig) -> TrainConfig:
 
     Most is learnt from sound alone, at a tenth of the cost of a clip. Captions are structured ones
     in the main, which alone tell when a line begins, whose voice it is, and its notes. Noise levels
-    are high, and the tokens tell what is said (``training.voice_truth``). Impacts stay in it from
-    clips of the first world; the video branch stays as it is.
+    are high, the tokens tell what is said (``training.voice_truth``), and the prompt encoder has
+    its changes for words that are said (``training.spoken_words``). Impacts stay in it from clips
+    of the first world; the video branch stays as it is.
 
     Args:
         mixed: The run that the base had.
@@ -66,6 +67,7 @@ def heard_of(mixed: TrainConfig, short: PrecomputeConfig) -> TrainConfig:
             structured_share=0.9,
             silent_lessons=0.0,
         ),
+        codecs=replace(mixed.codecs, spoken_words="shipped"),
         sigma=replace(mixed.sigma, shift=PROMPT_SHIFT),
         truth_weight=1.0,
         contact_weight=8.0,

@@ -28,7 +28,7 @@ from openreels.training.export import export_file, export_weights, kept_of
 from openreels.training.heap import trim_heap
 from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
-from openreels.training.networks import fingerprints, load_frozen, take_names, weights_path
+from openreels.training.networks import fingerprints, load_prompts, take_names, weights_path
 from openreels.training.optimizer import (
     is_annealing,
     learning_rate,
@@ -102,7 +102,7 @@ def train(
     folder = out / config.name
     if config.threads:
         torch.set_num_threads(config.threads)
-    text_encoder = load_frozen("text_encoder", config.codecs.text_encoder, kind=PromptEncoder)
+    text_encoder = load_prompts(config.codecs, out)
     state = build_state(config, out)
     if resume and (folder / STATE_FILE).exists():
         restore_state(folder / STATE_FILE, state, config)

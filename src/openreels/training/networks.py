@@ -12,7 +12,9 @@ from openreels.core.errors import CheckpointError
 from openreels.core.seeding import derive_seed
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.registry import network_class
+from openreels.models.text_encoder.model import PromptEncoder
 from openreels.pipelines.low_rank import NAMES
+from openreels.pipelines.voiced import WORDS_FILE, with_words
 from openreels.training.config import CodecPaths
 from openreels.weights.checkpoint import load_network, shipped_path
 from openreels.weights.lora import read_lora
@@ -48,6 +50,23 @@ def load_frozen(name: str, source: str, *, kind: type[N] = nn.Module) -> N:
     else:
         network = load_network(weights_path(name, source), kind=kind)
     return network.eval().requires_grad_(False)  # pyright: ignore[reportReturnType]
+
+
+def load_prompts(codecs: CodecPaths, out: Path) -> PromptEncoder:
+    """Load the frozen prompt encoder of a run.
+
+    Args:
+        codecs: Which one, with or without changes for voices.
+        out: Folder from which a relative path of the changes is taken.
+
+    Raises:
+        CheckpointError: If a file does not hold what it should.
+    """
+    encoder = load_frozen("text_encoder", codecs.text_encoder, kind=PromptEncoder)
+    if codecs.spoken_words is None:
+        return encoder
+    name = WORDS_FILE.removesuffix(".safetensors")
+    return with_words(encoder, out / weights_path(name, codecs.spoken_words))
 
 
 def weights_path(name: str, source: str) -> Path:

@@ -19,6 +19,7 @@ from openreels.training.companions import (
     AudioVAEPart,
     Companion,
     MessageEncoderPart,
+    SpokenWordsPart,
     TextEncoderPart,
     VideoVAEPart,
 )
@@ -378,6 +379,7 @@ RECIPES: dict[str, Recipe] = {
     "schedule_data": schedule_data,
     **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},
     "message_encoder": message_encoder,
+    "spoken_words": lambda: (SpokenWordsPart(),),
     "ablation_data": ablation_data,
     **{f"ablation_{name}": _one(partial(ablation, name)) for name in VARIANTS},
 }
