@@ -20,7 +20,7 @@ from openreels.media.clip import Clip
 from openreels.models.probe.model import StageProbe
 from openreels.pipelines.components import SHIPPED
 from openreels.pipelines.low_rank import REFERENCES_FILE, WORLD_LORA_FILE
-from openreels.pipelines.voiced import VOICES_FILE
+from openreels.pipelines.voiced import VOICES_FILE, WORDS_FILE
 
 PROBE_PX = 64
 """Shorter side of the clips that the probes know."""
@@ -59,20 +59,21 @@ class Facts:
 
 
 def digest_of(model: str | Path, *, referenced: bool = False, voiced: bool = False) -> str:
-    """Eight digits that name the weights of a model's transformer.
+    """Eight digits that name the weights of a model's transformer, with the changes of its prompts.
 
     Args:
         model: The shipped one or a folder.
         referenced: Whether with its changes for references; else with those for the whole world,
             where it has any.
-        voiced: Whether with its changes for voices and music as well.
+        voiced: Whether with its changes for voices and music as well, and with those of the prompt
+            encoder.
     """
     shipped = Path(str(files("openreels.weights"))) / "files"
     folder = shipped if str(model) == SHIPPED else Path(model)
     paths = (
         folder / "mmdit.safetensors",
         folder / (REFERENCES_FILE if referenced else WORLD_LORA_FILE),
-        *((folder / VOICES_FILE,) if voiced else ()),
+        *((folder / VOICES_FILE, folder / WORDS_FILE) if voiced else ()),
     )
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.exists()))
     return digest.hexdigest()[:8]

@@ -29,8 +29,8 @@ ENDS = tuple(
 )
 """Where latents enter and leave the branch: too small for low-rank changes."""
 PROMPT_SHIFT = 8.0
-"""Shift of the noise levels of this run. Given another scene's prompt, its loss on voices is a
-quarter higher at a noise level of 0.95, and a twentieth at 0.7: prompts decide at high noise."""
+"""Shift of the noise levels of this run. Given another scene's prompt, the loss on voices is a
+quarter higher at a noise level of 0.95, and a tenth at 0.7: prompts decide at high noise."""
 
 
 def heard_of(mixed: TrainConfig, short: PrecomputeConfig) -> TrainConfig:
