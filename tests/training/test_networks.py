@@ -1,11 +1,15 @@
+from shutil import copy
+
 import pytest
 import torch
 
 from openreels.core.errors import CheckpointError
 from openreels.models.audio_vae.model import AudioVAE
 from openreels.models.video_vae.model import VideoVAE
-from openreels.training.networks import fingerprint, load_frozen
-from openreels.weights.checkpoint import save_network
+from openreels.pipelines.voiced import WORDS_FILE
+from openreels.training.codecs import CodecPaths
+from openreels.training.networks import fingerprint, load_frozen, load_prompts
+from openreels.weights.checkpoint import save_network, shipped_path
 
 
 def test_untrained_networks_are_the_same_every_time_and_frozen():
@@ -37,3 +41,17 @@ def test_files_are_loaded_and_told_apart(tmp_path):
 def test_unknown_presets_are_refused():
     with pytest.raises(ValueError, match="no preset 'huge'"):
         load_frozen("video_vae", "random:huge")
+
+
+def test_the_prompt_encoder_of_a_run_may_have_its_changes_for_voices(tmp_path):
+    plain = load_prompts(CodecPaths(), tmp_path)
+    shipped = load_prompts(CodecPaths(spoken_words="shipped"), tmp_path)
+    copy(shipped_path(WORDS_FILE.removesuffix(".safetensors")), tmp_path / "words.safetensors")
+    named = load_prompts(CodecPaths(spoken_words="words.safetensors"), tmp_path)
+    text = "from 0.2 s: @ball says <dialogue>ba-mo</dialogue> in a low voice"
+    known, changed, same = (one.encode_text([text])[0] for one in (plain, shipped, named))
+    assert torch.equal(changed, same)
+    assert not torch.equal(changed, known)
+    assert not any(value.requires_grad for value in named.parameters())
+    with pytest.raises(CheckpointError):
+        load_prompts(CodecPaths(spoken_words="none.safetensors"), tmp_path)
