@@ -36,7 +36,7 @@ from openreels.training.message_draws import (
     draw_sound,
 )
 from openreels.training.networks import load_frozen, weights_path
-from openreels.training.text_encoder import EncoderTrainer, TextRecipe
+from openreels.training.text_encoder import EncoderRecipe, EncoderTrainer
 from openreels.weights.checkpoint import load_network
 
 ReaderKind = Literal["image", "clip", "sound"]
@@ -50,7 +50,7 @@ VOCABULARY: dict[ReaderKind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MessageRecipe:
+class MessageRecipe(EncoderRecipe):
     """How the part for references is trained; all ours."""
 
     encoder: PromptEncoderConfig = field(default_factory=presets.stage_media)
@@ -79,10 +79,6 @@ class MessageRecipe:
     """Of the choice between words, by the cosine of their vectors."""
     learning_rate: float = 2e-3
     """Peak of the cosine schedule."""
-    log_every: int = 25
-    """Steps between lines of the log."""
-    save_every: int = 250
-    """Steps between saved states."""
 
     def __post_init__(self) -> None:
         if not self.kinds or len(set(self.kinds)) != len(self.kinds):
@@ -100,15 +96,7 @@ class MessageTrainer(EncoderTrainer):
     """
 
     def __init__(self, recipe: MessageRecipe) -> None:
-        text = TextRecipe(
-            encoder=recipe.encoder,
-            seed=recipe.seed,
-            num_steps=recipe.num_steps,
-            learning_rate=recipe.learning_rate,
-            log_every=recipe.log_every,
-            save_every=recipe.save_every,
-        )
-        super().__init__(text)
+        super().__init__(recipe)
         own = self.encoder.state_dict()
         before = load_network(weights_path("text_encoder", recipe.start), kind=PromptEncoder)
         known = {

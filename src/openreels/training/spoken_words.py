@@ -29,7 +29,7 @@ from openreels.stage.speech import SYLLABLES, VOICES, midi_note
 from openreels.stage.world import WorldSettings, sample_scene
 from openreels.training.heard import HEARD_WORLD
 from openreels.training.networks import weights_path
-from openreels.training.text_encoder import EncoderTrainer, TextRecipe
+from openreels.training.text_encoder import EncoderRecipe, EncoderTrainer
 from openreels.weights.checkpoint import load_network
 from openreels.weights.lora import save_lora
 
@@ -49,7 +49,7 @@ it is, which syllable, in which voice, on which MIDI note from 40 on, where 0 is
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SpokenWordsRecipe:
+class SpokenWordsRecipe(EncoderRecipe):
     """How these changes are trained; all ours."""
 
     encoder: PromptEncoderConfig = field(default_factory=presets.stage_media)
@@ -80,8 +80,8 @@ class SpokenWordsRecipe:
     """The same of words that somebody says."""
     learning_rate: float = 3e-3
     """Peak of the cosine schedule."""
-    log_every: int = 25
-    """Steps between lines of the log."""
+    warmup_steps: int = 50
+    """Steps of linear growth before it."""
     save_every: int = 100
     """Steps between saved states."""
 
@@ -169,16 +169,7 @@ class SpokenWordsTrainer(EncoderTrainer):
     """
 
     def __init__(self, recipe: SpokenWordsRecipe) -> None:
-        text = TextRecipe(
-            encoder=recipe.encoder,
-            seed=recipe.seed,
-            num_steps=recipe.num_steps,
-            learning_rate=recipe.learning_rate,
-            warmup_steps=50,
-            log_every=recipe.log_every,
-            save_every=recipe.save_every,
-        )
-        super().__init__(text)
+        super().__init__(recipe)
         self.spoken = recipe
         self.before = load_network(weights_path("text_encoder", recipe.start), kind=PromptEncoder)
         if self.before.config != recipe.encoder:

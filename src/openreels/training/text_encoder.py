@@ -42,31 +42,37 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TextRecipe:
-    """How the prompt encoder is trained; all ours."""
+class EncoderRecipe:
+    """Network and schedule of any training of it; all ours."""
 
     encoder: PromptEncoderConfig = field(default_factory=presets.stage)
     """The network."""
     seed: int = 11
-    """Seed of weights and captions."""
+    """Seed of new weights and of all draws."""
     num_steps: int = 2400
     """Optimiser steps of the whole schedule."""
-    num_scenes: int = 48
-    """Scenes a step, even; each gives two captions."""
     learning_rate: float = 1.5e-3
     """Peak of the cosine schedule."""
     warmup_steps: int = 100
     """Steps of linear growth before it."""
+    log_every: int = 25
+    """Steps between lines of the log."""
+    save_every: int = 250
+    """Steps between saved states."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextRecipe(EncoderRecipe):
+    """How the prompt encoder is trained; all ours."""
+
+    num_scenes: int = 48
+    """Scenes a step, even; each gives two captions."""
     weight_decay: float = 0.01
     """Of AdamW."""
     contrast_weight: float = 0.5
     """Weight of the contrastive loss beside the slot loss."""
     temperature: float = 0.1
     """Of the contrastive loss."""
-    log_every: int = 25
-    """Steps between lines of the log."""
-    save_every: int = 250
-    """Steps between saved states."""
     noise: Noise = field(default_factory=Noise)
     """How captions are spoilt."""
 
@@ -180,7 +186,7 @@ class EncoderTrainer(ABC):
     optimizer: torch.optim.Optimizer
     """Set by whoever says what is trained."""
 
-    def __init__(self, recipe: TextRecipe) -> None:
+    def __init__(self, recipe: EncoderRecipe) -> None:
         self.recipe = recipe
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
@@ -267,6 +273,7 @@ class TextTrainer(EncoderTrainer):
 
     def __init__(self, recipe: TextRecipe) -> None:
         super().__init__(recipe)
+        self.text = recipe
         self.reader = cast("SlotReader", self.helpers["reader"])
         self.parameters = [*self.encoder.parameters(), *self.reader.parameters()]
         self.optimizer = torch.optim.AdamW(
@@ -294,7 +301,7 @@ class TextTrainer(EncoderTrainer):
         return {
             "slots": slot_loss(self.reader(tokens, attendable), batch.labels),
             "contrast": contrast_loss(
-                pool(tokens, attendable), batch.conflicts(), self.recipe.temperature
+                pool(tokens, attendable), batch.conflicts(), self.text.temperature
             ),
         }
 
@@ -304,7 +311,7 @@ class TextTrainer(EncoderTrainer):
         Returns:
             The losses, as numbers.
         """
-        recipe = self.recipe
+        recipe = self.text
         batch = caption_batch(
             self.encoder.tokenizer, recipe.seed, self.step_index, recipe.num_scenes, recipe.noise
         )
