@@ -8,8 +8,9 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.low_rank import add_lora
 from openreels.training.loop import train
-from openreels.training.start import HEARD_TRUTHS, start_as, start_from
-from openreels.training.truth import NUM_ONSET_TRUTHS
+from openreels.training.shot_truth import NUM_SHOT_TRUTHS
+from openreels.training.start import HEARD_TRUTHS, SEEN_TRUTHS, start_as, start_from
+from openreels.training.truth import NUM_CELL_TRUTHS, NUM_ONSET_TRUTHS
 from openreels.training.voice_truth import NUM_VOICE_TRUTHS
 from openreels.weights.checkpoint import save_network
 from openreels.weights.lora import read_lora
@@ -52,6 +53,36 @@ def test_more_truths_of_the_audio_come_after_those_of_the_start(told):
         start_as(network, start, frozen)
     with pytest.raises(CheckpointError, match="init must have the config"):
         start_as(start, network, replace(told[0], init="unread"))
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_more_truths_of_the_video_need_tokens_of_one_cell(run_config, patch):
+    cells = patch**2
+    model = replace(
+        run_config.model,
+        video_in=33 * cells,
+        video_out=16 * cells,
+        near_width=8,
+        truth_block=1,
+        video_truths=NUM_CELL_TRUTHS * cells,
+    )
+    start = MMDiT(model)
+    more = replace(model, video_truths=(NUM_CELL_TRUTHS + NUM_SHOT_TRUTHS) * cells)
+    network, run = MMDiT(more), replace(run_config, model=more, init="unread")
+    if patch == 2:
+        with pytest.raises(CheckpointError, match="video_truths where these are and patch is 1"):
+            start_as(network, start, run)
+        return
+    start_as(network, start, run)
+    longer = 0
+    for name, value in network.state_dict().items():
+        known = start.state_dict()[name]
+        assert torch.equal(value[: len(known)], known)
+        longer += len(value) > len(known)
+    assert longer == 2 * len(SEEN_TRUTHS)
+    frozen = replace(run, lora=LowRankConfig(rank=2, whole=HEARD_TRUTHS))
+    with pytest.raises(CheckpointError, match="video_truths where these are and patch is 1"):
+        start_as(network, start, frozen)
 
 
 def test_what_reads_truths_is_trained_beside_low_rank_changes_and_not_written(told, tmp_path):

@@ -7,6 +7,7 @@ from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.models.mmdit.model import MMDiT
 from openreels.training.batch import TrainingBatch
+from openreels.training.shot_truth import NUM_SHOT_TRUTHS
 from openreels.training.step import Objective, training_step
 from openreels.training.truth import NUM_CELL_TRUTHS, NUM_LOOKS
 
@@ -98,6 +99,26 @@ def test_contacts_and_onsets_weigh_what_they_are_told_to(model_config):
     weights = torch.ones(NUM_CELL_TRUTHS)
     weights[NUM_LOOKS:] = 5.0
     torch.testing.assert_close(five.video, (entropy * weights.repeat(4)).mean())
+
+
+def test_truths_of_shots_have_a_mean_of_their_own(model_config):
+    torch.manual_seed(0)
+    wide = NUM_CELL_TRUTHS + NUM_SHOT_TRUTHS
+    config = replace(model_config, truth_block=1, video_truths=4 * wide, audio_truths=4)
+    network = MMDiT(config)
+    plain = make(model_config)
+    told = Joint(torch.rand(*plain.truths.video.shape[:2], 4 * wide), plain.truths.audio)
+    batch = replace(plain, truths=told)
+    logits = network.with_truths(batch.inputs, batch.context, batch.context_mask, batch.sigma)[1]
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits.video, told.video, reduction="none"
+    ).unflatten(-1, (4, wide))
+    cells, shots = entropy[..., :NUM_CELL_TRUTHS], entropy[..., NUM_CELL_TRUTHS:]
+    weights = torch.ones(NUM_CELL_TRUTHS)
+    for weight in (1.0, 5.0):
+        weights[NUM_LOOKS:] = weight
+        got = training_step(network, batch, Objective(contact_weight=weight)).truths.video
+        torch.testing.assert_close(got, (cells * weights).mean() + weight * shots.mean())
 
 
 def _beside(batch, count=5, references=0):

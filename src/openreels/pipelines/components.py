@@ -17,6 +17,7 @@ from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.fast import FastBase, check_base, check_pair, find_fast
 from openreels.pipelines.low_rank import add_lora, find_referenced, taught_by, with_world
+from openreels.pipelines.shots import ShotEncoders, find_shots
 from openreels.pipelines.voiced import Voiced, find_voiced
 from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
@@ -56,6 +57,7 @@ class Components:
     fast: FastBase | None = None
     """The transformer distilled to few steps, for mode ``fast``; None where the model has none."""
     voiced: Voiced | None = None
+    shots: ShotEncoders | None = None
     """The transformers with the changes for voices and music; None where the model has none."""
     name: str = SHIPPED
     """Preset or folder that it came from, and low-rank changes that were added."""
@@ -103,6 +105,15 @@ class Components:
         )
 
     @property
+    def cutting(self) -> "Components":
+        """The same with the changes for prompts with several shots, as ``speaking``."""
+        if self.shots is None:
+            return self
+        voiced = self.voiced is not None and self.text_encoder is self.voiced.text_encoder
+        encoder = self.shots.voiced if voiced and self.shots.voiced else self.shots.plain
+        return replace(self, text_encoder=encoder)
+
+    @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return next(self.mmdit.parameters()).device
@@ -121,8 +132,9 @@ class Components:
                 ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
                 may hold ``refiner.safetensors``, ``mmdit-references-lora.safetensors``,
                 ``mmdit-world-lora.safetensors``, ``mmdit-voices-lora.safetensors`` with
-                ``text_encoder-voices-lora.safetensors``, and ``mmdit-fast.safetensors`` or
-                ``mmdit-fast-lora.safetensors``, which changes the base with its world.
+                ``text_encoder-voices-lora.safetensors``, ``text_encoder-shots-lora.safetensors``,
+                and ``mmdit-fast.safetensors`` or ``mmdit-fast-lora.safetensors``, which changes the
+                base with its world.
             device: Where they go.
             loras: Files of low-rank changes that are added to the transformer, and how much of
                 each; what the folder holds as changes of the base has them too.
@@ -171,6 +183,7 @@ class Components:
             taught=taught_by(folder),
             fast=fast,
             voiced=voiced,
+            shots=find_shots(folder, prompts, None if voiced is None else voiced.text_encoder),
             video_vae=video_vae,
             audio_vae=audio_vae,
             text_encoder=prompts,

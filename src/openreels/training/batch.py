@@ -41,7 +41,8 @@ from openreels.training.keyframes import keyframes_known
 from openreels.training.lesson_batch import changed_of, given_of, teach
 from openreels.training.precompute import LatentBatch
 from openreels.training.prompts import draw_prompts
-from openreels.training.truth import NUM_ONSET_TRUTHS
+from openreels.training.shot_truth import shot_truths
+from openreels.training.truth import NUM_CELL_TRUTHS, NUM_ONSET_TRUTHS
 from openreels.training.voice_truth import voice_truths
 
 EncodeText = Callable[[Sequence[str]], tuple[Context, ContextMask]]
@@ -253,7 +254,7 @@ class BatchMaker:
         return TrainingBatch(
             inputs=Joint(video and video[0], audio and audio[0]),
             targets=Joint(video and video[1], audio and audio[1]),
-            truths=self._truths(latents, draw),
+            truths=self._truths(latents, draw, shape),
             context=context,
             context_mask=context_mask,
             sigma=sigma,
@@ -319,9 +320,14 @@ class BatchMaker:
         encoded = self.conditioner.encode(made.messages)
         return encoded, self.conditioner.tags(made.messages), made.references
 
-    def _truths(self, latents: LatentBatch, draw: TaskDraw) -> Joint[Tensor | None]:
-        cells = latents.cells[:, :, :1] if draw.picture else latents.cells
+    def _truths(
+        self, latents: LatentBatch, draw: TaskDraw, shape: ClipShape
+    ) -> Joint[Tensor | None]:
         patch = patch_of(self.config.model, latents.video.shape[1])
+        cells = latents.cells
+        if draw.video and self.config.model.video_truths > patch**2 * NUM_CELL_TRUTHS:
+            cells = torch.cat([cells, shot_truths(latents.scenes, shape)], dim=1)
+        cells = cells[:, :, :1] if draw.picture else cells
         heard = latents.onsets
         if self.config.model.audio_truths > NUM_ONSET_TRUTHS:
             spoken = voice_truths(latents.scenes, heard.shape[-1])

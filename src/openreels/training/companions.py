@@ -20,21 +20,20 @@ from openreels.core.shapes import ClipShape
 from openreels.models.video_vae import presets
 from openreels.models.video_vae.config import VideoVAEConfig
 from openreels.models.video_vae.model import VideoVAE
+from openreels.pipelines.shots import SHOTS_FILE
 from openreels.pipelines.voiced import WORDS_FILE
 from openreels.training.audio_vae import STATE_NAME, AudioVAERecipe, export_audio_vae
 from openreels.training.audio_vae import train_audio_vae as train_audio
 from openreels.training.message_encoder import MessageRecipe, MessageTrainer
-from openreels.training.spoken_words import (
-    SpokenWordsRecipe,
-    SpokenWordsTrainer,
-    export_spoken_words,
-)
+from openreels.training.shot_words import ShotWordsRecipe, ShotWordsTrainer
+from openreels.training.spoken_words import SpokenWordsRecipe, SpokenWordsTrainer
 from openreels.training.text_encoder import (
     TextRecipe,
     export_text_encoder,
     run_trainer,
     train_text_encoder,
 )
+from openreels.training.told_words import export_told_words
 from openreels.training.video_vae import (
     STATE_FILE,
     VideoVAERecipe,
@@ -156,8 +155,23 @@ class SpokenWordsPart:
     """How."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShotWordsPart:
+    """Training of the changes by which the prompt encoder reads what a shot shows, and when."""
+
+    name: str = "shot_words"
+    """Of the run and its folder."""
+    recipe: ShotWordsRecipe = field(default_factory=ShotWordsRecipe)
+    """How."""
+
+
 Companion: TypeAlias = (
-    VideoVAEPart | AudioVAEPart | TextEncoderPart | MessageEncoderPart | SpokenWordsPart
+    VideoVAEPart
+    | AudioVAEPart
+    | TextEncoderPart
+    | MessageEncoderPart
+    | SpokenWordsPart
+    | ShotWordsPart
 )
 """Training of one network around the transformer."""
 
@@ -195,11 +209,14 @@ def train_companion(
         trainer = MessageTrainer(part.recipe)
         run_trainer(trainer, folder, time_limit_s=limit, watch=asked)
         export_text_encoder(trainer, folder / "text_encoder.safetensors", story={})
-    elif isinstance(part, SpokenWordsPart):
+    elif isinstance(part, SpokenWordsPart | ShotWordsPart):
         limit = float("inf") if time_limit_s is None else time_limit_s
-        spoken = SpokenWordsTrainer(part.recipe)
-        run_trainer(spoken, folder, time_limit_s=limit, watch=asked)
-        export_spoken_words(spoken, weights_of(part, out))
+        if isinstance(part, SpokenWordsPart):
+            told = SpokenWordsTrainer(part.recipe)
+        else:
+            told = ShotWordsTrainer(part.recipe)
+        run_trainer(told, folder, time_limit_s=limit, watch=asked)
+        export_told_words(told, weights_of(part, out), name=part.name)
     else:
         limit = float("inf") if time_limit_s is None else time_limit_s
         trainer = train_text_encoder(folder, part.recipe, time_limit_s=limit, watch=asked)
@@ -310,5 +327,6 @@ def weights_of(part: Companion, out: Path) -> Path:
         TextEncoderPart: "text_encoder.safetensors",
         MessageEncoderPart: "text_encoder.safetensors",
         SpokenWordsPart: WORDS_FILE,
+        ShotWordsPart: SHOTS_FILE,
     }[type(part)]
     return out / part.name / file

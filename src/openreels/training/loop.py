@@ -13,7 +13,6 @@ from openreels.core.errors import CheckpointError
 from openreels.core.products import takes_bf16
 from openreels.core.seeding import generator
 from openreels.models.mmdit.model import MMDiT
-from openreels.models.text_encoder.model import PromptEncoder
 from openreels.nn.cubes import ramped_sparsity
 from openreels.nn.low_rank import add_low_rank, start_at
 from openreels.training.batch import BatchMaker, TaskDraw, TrainingBatch, draw_tasks
@@ -28,13 +27,14 @@ from openreels.training.export import export_file, export_weights, kept_of
 from openreels.training.heap import trim_heap
 from openreels.training.lesson_batch import draw_structure
 from openreels.training.metrics import Meter, RunLog
-from openreels.training.networks import fingerprints, load_prompts, take_names, weights_path
+from openreels.training.networks import fingerprints, take_names, weights_path
 from openreels.training.optimizer import (
     is_annealing,
     learning_rate,
     make_optimizer,
     set_learning_rate,
 )
+from openreels.training.prompt_reader import PromptReader, load_reader
 from openreels.training.refiner_batch import RefinerBatchMaker
 from openreels.training.refiner_data import PairsDataset
 from openreels.training.start import start_as, start_from
@@ -102,13 +102,13 @@ def train(
     folder = out / config.name
     if config.threads:
         torch.set_num_threads(config.threads)
-    text_encoder = load_prompts(config.codecs, out)
+    prompts = load_reader(config.codecs, out)
     state = build_state(config, out)
     if resume and (folder / STATE_FILE).exists():
         restore_state(folder / STATE_FILE, state, config)
         logger.info("going on from step %d", state.step)
     log = RunLog(folder, state.step, tensorboard=tensorboard)
-    run = _Run(config, state, out, text_encoder)
+    run = _Run(config, state, out, prompts)
     try:
         finished = run.loop(log, limits, report)
     finally:
@@ -203,12 +203,14 @@ class _Run:
     """One call of ``train``: the clock of this call and what the loop touches."""
 
     def __init__(
-        self, config: TrainConfig, state: TrainState, out: Path, prompts: PromptEncoder
+        self, config: TrainConfig, state: TrainState, out: Path, prompts: PromptReader
     ) -> None:
         self.config = config
         self.state = state
         self.folder = out / config.name
-        self.maker = BatchMaker(config=config, encode_text=prompts.encode_text, conditioner=prompts)
+        self.maker = BatchMaker(
+            config=config, encode_text=prompts.encode_text, conditioner=prompts.plain
+        )
         self.meter = Meter()
         self.refiner = None
         if config.refiner is not None:

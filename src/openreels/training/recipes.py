@@ -19,6 +19,7 @@ from openreels.training.companions import (
     AudioVAEPart,
     Companion,
     MessageEncoderPart,
+    ShotWordsPart,
     SpokenWordsPart,
     TextEncoderPart,
     VideoVAEPart,
@@ -380,6 +381,7 @@ RECIPES: dict[str, Recipe] = {
     **{f"schedule_{stage.__name__}": _one(stage) for stage in STAGES},
     "message_encoder": message_encoder,
     "spoken_words": lambda: (SpokenWordsPart(),),
+    "shot_words": lambda: (ShotWordsPart(),),
     "ablation_data": ablation_data,
     **{f"ablation_{name}": _one(partial(ablation, name)) for name in VARIANTS},
 }

@@ -14,13 +14,16 @@ from openreels.training.config import TrainConfig
 logger = logging.getLogger(__name__)
 HEARD_TRUTHS = ("audio.truth.weight", "audio.truth.bias")
 """What reads truths off audio tokens; a run may ask for more of them than its start can tell."""
+SEEN_TRUTHS = ("video.truth.weight", "video.truth.bias")
+"""The same of video tokens, where a token is one latent cell."""
+_LONGER = (*HEARD_TRUTHS, *SEEN_TRUTHS, "video.near.truth.weight", "video.near.truth.bias")
 
 
 def start_as(network: MMDiT, start: MMDiT, config: TrainConfig) -> None:
     """Give a run's network the weights that it starts from.
 
     What these lack keeps its initial values: names of references, convolutions of what is near, and
-    truths of the audio that come after those that they can tell.
+    truths that come after those that they can tell.
 
     Args:
         network: Of the run; changed in place.
@@ -33,7 +36,7 @@ def start_as(network: MMDiT, start: MMDiT, config: TrainConfig) -> None:
     _check_start(start, config)
     state = network.state_dict()
     for name, value in start.state_dict().items():
-        state[name] = _longer(value, state[name]) if name in HEARD_TRUTHS else value
+        state[name] = _longer(value, state[name]) if name in _LONGER else value
     network.load_state_dict(state)
 
 
@@ -48,15 +51,20 @@ def _check_start(network: MMDiT, config: TrainConfig) -> None:
     same = ("keyframes", "truth_block", "audio_truth_block")
     may_be_new = config.lora is None or NAMES in config.lora.whole
     same += ("num_tags",) if may_be_new and not start.num_tags else ()
-    may_tell = config.lora is None or set(HEARD_TRUTHS) <= set(config.lora.whole)
-    same += ("audio_truths",) if may_tell and 0 < start.audio_truths < model.audio_truths else ()
+    whole = HEARD_TRUTHS + SEEN_TRUTHS if config.lora is None else config.lora.whole
+    if set(HEARD_TRUTHS) <= set(whole) and 0 < start.audio_truths < model.audio_truths:
+        same += ("audio_truths",)
+    may_see = set(SEEN_TRUTHS) <= set(whole) and model.patch == 1
+    if may_see and 0 < start.video_truths < model.video_truths:
+        same += ("video_truths",)
     if config.lora is None:
         same += () if start.near_width else ("near_width",)
     if replace(start, **{name: getattr(model, name) for name in same}) != model:
         raise CheckpointError(
             f"init must have the config of the run, but for keyframes, when truths are told, more "
-            f"audio_truths where these are trained, and, where it has none, for near_width without "
-            f"lora and for num_tags without lora or with a whole tag_table, got {start} in "
+            f"audio_truths where these are trained, more video_truths where these are and patch is "
+            f"1, and, where it has none, for near_width without lora and for num_tags without lora "
+            f"or with a whole tag_table, got {start} in "
             f"{config.init}; set the run's model to it"
         )
 

@@ -98,8 +98,8 @@ def training_step(
     parts = velocity_errors(velocity, batch.targets, counted=batch.counted)
     keyframes = velocity_errors(Joint(beside, None), Joint(batch.keyframe_targets, None)).video
     truths = Joint(
-        _entropy(told.video, batch.truths.video, contact_weight, num_looks=NUM_LOOKS),
-        _entropy(told.audio, batch.truths.audio, contact_weight, num_looks=0),
+        _entropy(told.video, batch.truths.video, contact_weight, per_cell=_truths_of_cell(network)),
+        _entropy(told.audio, batch.truths.audio, contact_weight, per_cell=0),
     )
     total = total_loss(objective.counted(parts))
     if keyframes is not None and objective.trained == "all":
@@ -118,7 +118,7 @@ def _near_step(network: MMDiT, batch: TrainingBatch, contact_weight: float, bf16
         raise ValueError("what is near is seen in video, got a batch without; leave out t2a")
     with torch.autocast(batch.sigma.device.type, dtype=torch.bfloat16, enabled=bf16):
         told = network.near_truths(video, batch.context, batch.context_mask, batch.sigma)
-    entropy = _entropy(told, batch.truths.video, contact_weight, num_looks=NUM_LOOKS)
+    entropy = _entropy(told, batch.truths.video, contact_weight, per_cell=_truths_of_cell(network))
     if entropy is None:
         raise ValueError("the network must tell truths of what is near, got none; set near_width")
     return StepLoss(total=entropy, parts=Joint(None, None), truths=Joint(entropy, None))
@@ -148,25 +148,36 @@ def _keyframes_alone(tokens: Tensor | None, batch: TrainingBatch, start: int) ->
 
 
 def _entropy(
-    logits: Tensor | None, truth: Tensor | None, contact_weight: float, *, num_looks: int
+    logits: Tensor | None, truth: Tensor | None, contact_weight: float, *, per_cell: int
 ) -> Float[Tensor, ""] | None:
     """Mean cross-entropy; what follows the looks of a cell says when something is touched.
 
-    Truths of audio tokens that follow onsets are of voices, with a mean of their own.
+    Truths of video tokens that follow those, and of audio tokens that follow onsets, are of shots
+    and voices, with a mean of their own.
     """
     if logits is None or truth is None:
         return None
     entropy = binary_cross_entropy_with_logits(logits.float(), truth, reduction="none")
-    if num_looks and contact_weight == 1:
-        return entropy.mean()
-    if num_looks:
-        return entropy.mean() + (contact_weight - 1) * _contacts(entropy, num_looks)
+    if per_cell > NUM_CELL_TRUTHS:
+        by_cell = entropy.unflatten(-1, (-1, per_cell))
+        shots = contact_weight * by_cell[..., NUM_CELL_TRUTHS:].mean()
+        return shots + _seen(by_cell[..., :NUM_CELL_TRUTHS].flatten(-2), contact_weight)
+    if per_cell:
+        return _seen(entropy, contact_weight)
     onsets, voices = entropy[..., :NUM_ONSET_TRUTHS], entropy[..., NUM_ONSET_TRUTHS:]
     total = onsets.mean() + voices.mean() if voices.shape[-1] else onsets.mean()
     return contact_weight * total
 
 
-def _contacts(entropy: Float[Tensor, "b n k"], num_looks: int) -> Float[Tensor, ""]:
-    """The share of contacts in the mean."""
+def _seen(entropy: Float[Tensor, "b n k"], contact_weight: float) -> Float[Tensor, ""]:
+    """What is told of cells, with the weight of contacts among it."""
+    if contact_weight == 1:
+        return entropy.mean()
     by_cell = entropy.unflatten(-1, (-1, NUM_CELL_TRUTHS))
-    return by_cell[..., num_looks:].sum() / entropy.numel()
+    contacts = by_cell[..., NUM_LOOKS:].sum() / entropy.numel()
+    return entropy.mean() + (contact_weight - 1) * contacts
+
+
+def _truths_of_cell(network: MMDiT) -> int:
+    """How many truths a network tells of a latent cell."""
+    return network.config.video_truths // network.config.patch**2
