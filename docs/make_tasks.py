@@ -65,7 +65,8 @@ def make_page(
         results = [model.run(replace(page.request, seed=seed)) for seed in seeds]
         clips = [result.clip for result in results]
         told = results[0].metadata
-        digest = digest_of(weights, referenced=told["referenced"], voiced=told["voiced"])
+        kinds = {name: told[name] for name in ("referenced", "voiced", "cutting")}
+        digest = digest_of(weights, **kinds)
         facts = facts_of(clips[0], told, probe, digest)
         size = draw(page.request, clips, facts, PAGES / "img" / f"{page.name}.png")
         if kept is not None:

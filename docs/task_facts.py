@@ -20,6 +20,7 @@ from openreels.media.clip import Clip
 from openreels.models.probe.model import StageProbe
 from openreels.pipelines.components import SHIPPED
 from openreels.pipelines.low_rank import REFERENCES_FILE, WORLD_LORA_FILE
+from openreels.pipelines.shots import SHOTS_FILE
 from openreels.pipelines.voiced import VOICES_FILE, WORDS_FILE
 
 PROBE_PX = 64
@@ -58,7 +59,9 @@ class Facts:
     """Objects that are seen, the largest first."""
 
 
-def digest_of(model: str | Path, *, referenced: bool = False, voiced: bool = False) -> str:
+def digest_of(
+    model: str | Path, *, referenced: bool = False, voiced: bool = False, cutting: bool = False
+) -> str:
     """Eight digits that name the weights of a model's transformer, with the changes of its prompts.
 
     Args:
@@ -67,6 +70,7 @@ def digest_of(model: str | Path, *, referenced: bool = False, voiced: bool = Fal
             where it has any.
         voiced: Whether with its changes for voices and music as well, and with those of the prompt
             encoder.
+        cutting: Whether with the changes of the prompt encoder for several shots as well.
     """
     shipped = Path(str(files("openreels.weights"))) / "files"
     folder = shipped if str(model) == SHIPPED else Path(model)
@@ -74,6 +78,7 @@ def digest_of(model: str | Path, *, referenced: bool = False, voiced: bool = Fal
         folder / "mmdit.safetensors",
         folder / (REFERENCES_FILE if referenced else WORLD_LORA_FILE),
         *((folder / VOICES_FILE, folder / WORDS_FILE) if voiced else ()),
+        *((folder / SHOTS_FILE,) if cutting else ()),
     )
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.exists()))
     return digest.hexdigest()[:8]

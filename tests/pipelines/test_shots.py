@@ -74,8 +74,9 @@ def test_they_alone_are_read_with_the_changes(model_folder):
     both = Components.load(model_folder)
     assert both.text_encoder.table is both.cutting.text_encoder.table
     for request, same in ((PLAIN, True), (CUT, False)):
-        ours, theirs = generate(both, request).clip, generate(bare, request).clip
-        assert np.array_equal(ours.frames, theirs.frames) is same
+        ours, theirs = generate(both, request), generate(bare, request)
+        assert np.array_equal(ours.clip.frames, theirs.clip.frames) is same
+        assert (ours.metadata["cutting"], theirs.metadata["cutting"]) == (not same, False)
 
 
 def test_with_speech_both_changes_come_together(model_folder, components, write_changes):

@@ -5,7 +5,7 @@ import torch
 from openreels.core.shapes import ClipShape
 from openreels.stage.scene import CAMERAS, PLACES, STYLES, TIMES_OF_DAY, WEATHERS, Shot
 from openreels.stage.world import sample_scene
-from openreels.training.shot_truth import NUM_SHOT_TRUTHS, shot_truths
+from openreels.training.shot_truth import NUM_SHOT_TRUTHS, cut_latents, shot_truths
 
 SHAPE = ClipShape(num_frames=17, height=32, width=48, fps=16)
 FIRST = {
@@ -59,6 +59,8 @@ def test_a_cut_is_told_in_each_of_the_frames_of_a_latent():
         told = _told(Shot(start_s=frame / 16, place="room", camera="static"))
         latent, place = (frame + 3) // 4, (frame - 1) % 4
         assert told[FIRST["cut"] :].nonzero().tolist() == [[place, latent]]
+        scene = _scene(Shot(start_s=frame / 16, place="room", camera="static"))
+        assert cut_latents([_scene(), scene], SHAPE).nonzero().tolist() == [[1, latent]]
 
 
 def test_a_picture_has_the_first_shot():

@@ -99,7 +99,8 @@ def generate(
     asked, (request, told) = request.prompt, _enhance(components, request, stages)
     voiced = components.voiced is not None and is_voiced(request.prompt)
     components = components.speaking if voiced else components
-    components = components.cutting if has_shots(request.prompt) else components
+    cutting = components.shots is not None and has_shots(request.prompt)
+    components = components.cutting if cutting else components
     low = replace(request, resolution=base_resolution(components, request))
     facts: dict[str, Any] = {"refined": False, "notes": []}
     with torch.inference_mode():
@@ -151,6 +152,7 @@ def generate(
         "distilled": fast is not None,
         "referenced": changed_base and fast is None,
         "voiced": voiced,
+        "cutting": cutting,
         "prompt": asked,
         "enhanced_prompt": None if request.prompt == asked else request.prompt,
         "notes": [

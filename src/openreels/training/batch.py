@@ -41,7 +41,7 @@ from openreels.training.keyframes import keyframes_known
 from openreels.training.lesson_batch import changed_of, given_of, teach
 from openreels.training.precompute import LatentBatch
 from openreels.training.prompts import draw_prompts
-from openreels.training.shot_truth import shot_truths
+from openreels.training.shot_truth import cut_latents, shot_truths
 from openreels.training.truth import NUM_CELL_TRUTHS, NUM_ONSET_TRUTHS
 from openreels.training.voice_truth import voice_truths
 
@@ -262,15 +262,23 @@ class BatchMaker:
             tasks=draw.names,
             context_tags=context_tags,
             keyframe_targets=keyframe_targets,
-            counted=Joint(self._counted(latents) if draw.video else None, None),
+            counted=Joint(self._counted(latents, draw, shape), None),
         )
 
-    def _counted(self, latents: LatentBatch) -> Float[Tensor, "b n p"] | None:
-        """How much errors count where lessons change or move; None is everywhere the same."""
+    def _counted(
+        self, latents: LatentBatch, draw: TaskDraw, shape: ClipShape
+    ) -> Float[Tensor, "b n p"] | None:
+        """How much errors count where lessons change or move, or a shot begins; None is 1."""
         weight = self.config.change_weight
-        if not latents.lessons or weight == 1:
+        if weight == 1 or not draw.video:
             return None
-        changed = changed_of(latents.lessons, latents.video)
+        if latents.lessons:
+            changed = changed_of(latents.lessons, latents.video)
+        elif not draw.picture and any(scene.shots for scene in latents.scenes):
+            cuts = cut_latents(latents.scenes, shape)
+            changed = rearrange(cuts, "b f -> b f 1 1").expand_as(latents.video[:, 0])
+        else:
+            return None
         wide = (1 + (weight - 1) * changed.unsqueeze(1)).expand_as(latents.video)
         return patchify(wide, patch_of(self.config.model, wide.shape[1]))
 

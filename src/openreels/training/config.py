@@ -328,9 +328,9 @@ class TrainConfig:
     a term of its own: they are many more tokens than the clip, and would outvote it. Not given by
     the paper: ours."""
     change_weight: float = 1.0
-    """Weight of errors where an edit by instruction changes its source, or a clip moves as its
-    reference does, > 0, beside 1 elsewhere: a small thing that changes colour is a few cells of
-    hundreds that are copied. Not given by the paper: ours."""
+    """Weight of errors where an edit by instruction changes its source, a clip moves as its
+    reference does, or a shot begins, > 0, beside 1 elsewhere: a small thing that changes colour is
+    a few cells of hundreds that are copied. Not given by the paper: ours."""
     log_every: int = 20
     """Steps between lines of the log."""
     save_every_s: float = 300.0

@@ -65,6 +65,22 @@ def shot_truths(scenes: Sequence[Scene], shape: ClipShape) -> Float[torch.Tensor
     ).contiguous()
 
 
+def cut_latents(scenes: Sequence[Scene], shape: ClipShape) -> Float[torch.Tensor, "b f"]:
+    """1 for every latent within which a shot begins, else 0.
+
+    Args:
+        scenes: At least one.
+        shape: Shape of the clips.
+    """
+    out = torch.zeros(len(scenes), shape.num_latent_frames)
+    for row, scene in enumerate(scenes):
+        for shot in scene.shots:
+            latent = (round(shot.start_s * shape.fps) + TEMPORAL_STRIDE - 1) // TEMPORAL_STRIDE
+            if 0 < latent < shape.num_latent_frames:
+                out[row, latent] = 1
+    return out
+
+
 def _add_shots(frames: Float[torch.Tensor, "k F"], scene: Scene, shape: ClipShape) -> None:
     shots = all_shots(scene)
     begins = [*(round(shot.start_s * shape.fps) for shot in shots), shape.num_frames]

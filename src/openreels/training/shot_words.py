@@ -27,6 +27,8 @@ class ShotWordsRecipe(ToldWordsRecipe):
     """What the captions tell of."""
     seed: int = 92
     """Seed of scenes, words and new weights."""
+    num_steps: int = 500
+    """Optimiser steps of the whole schedule."""
 
 
 class ShotWord(NamedTuple):

@@ -83,5 +83,6 @@ def world_of(mixed: TrainConfig) -> TrainConfig:
         ),
         codecs=replace(mixed.codecs, shot_words="shipped"),
         sigma=replace(mixed.sigma, shift=PROMPT_SHIFT),
-        change_weight=mixed.change_weight,
+        change_weight=4.0,
+        truth_weight=1.0,
     )
