@@ -20,7 +20,7 @@ from openreels.media.clip import Clip
 from openreels.models.probe.model import StageProbe
 from openreels.pipelines.components import SHIPPED
 from openreels.pipelines.low_rank import REFERENCES_FILE, WORLD_LORA_FILE
-from openreels.pipelines.shots import SHOTS_FILE
+from openreels.pipelines.shots import SHOT_WORDS_FILE, SHOTS_FILE
 from openreels.pipelines.voiced import VOICES_FILE, WORDS_FILE
 
 PROBE_PX = 64
@@ -70,15 +70,17 @@ def digest_of(
             where it has any.
         voiced: Whether with its changes for voices and music as well, and with those of the prompt
             encoder.
-        cutting: Whether with the changes of the prompt encoder for several shots as well.
+        cutting: Whether with the changes for several shots in the place of those for the world,
+            and with those of the prompt encoder.
     """
     shipped = Path(str(files("openreels.weights"))) / "files"
     folder = shipped if str(model) == SHIPPED else Path(model)
+    world = SHOTS_FILE if cutting else WORLD_LORA_FILE
     paths = (
         folder / "mmdit.safetensors",
-        folder / (REFERENCES_FILE if referenced else WORLD_LORA_FILE),
+        folder / (REFERENCES_FILE if referenced else world),
         *((folder / VOICES_FILE, folder / WORDS_FILE) if voiced else ()),
-        *((folder / SHOTS_FILE,) if cutting else ()),
+        *((folder / SHOT_WORDS_FILE,) if cutting else ()),
     )
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.exists()))
     return digest.hexdigest()[:8]

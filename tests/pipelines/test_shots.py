@@ -1,23 +1,26 @@
 """Changes for prompts with hard cuts: which prompts are read with them, and that no other is."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from openreels.core.errors import CheckpointError
-from openreels.core.request import GenerationRequest
+from openreels.core.request import GenerationRequest, Keyframe, Reference, TaggedFile
 from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
-from openreels.pipelines.shots import SHOTS_FILE, has_shots
+from openreels.pipelines.low_rank import WORLD_LORA_FILE
+from openreels.pipelines.shots import SHOT_WORDS_FILE, SHOTS_FILE, has_shots, is_cut
 from openreels.pipelines.voiced import VOICES_FILE, WORDS_FILE
 from openreels.stage.captions import caption
 from openreels.stage.world import WorldSettings, sample_scene
 from openreels.weights.lora import save_lora
 
 WORDS = LowRankConfig(rank=2, alpha=2.0, layers=("blocks.",))
+CHANGES = LowRankConfig(rank=2, alpha=2.0, layers=("video.",))
 PLAIN = GenerationRequest(
     prompt="a red ball bounces", duration_s=1.0, seed=3, steps=2, enhance=False
 )
@@ -66,38 +69,85 @@ def test_structured_captions_of_scenes_with_cuts_have_them_and_no_others():
     assert seen == {False, True}
 
 
-def test_they_alone_are_read_with_the_changes(model_folder):
-    bare = Components.load(model_folder)
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({}, True),
+        ({"prompt": "a red ball bounces"}, False),
+        ({"first_frame": "a.png"}, True),
+        ({"extend": "a.mp4"}, True),
+        ({"keyframes": (Keyframe(image="a.png", time_s=0.5),)}, True),
+        ({"keyframes": (Keyframe(image="a.png", time_s=None),)}, False),
+        ({"edit": "a.mp4"}, False),
+        ({"references": (Reference(tag="ball", images=("a.png",)),)}, False),
+        ({"voices": (TaggedFile(tag="ball", path="a.wav"),)}, False),
+    ],
+)
+def test_references_and_sources_are_for_networks_that_know_them(change, wanted):
+    assert is_cut(replace(CUT, **change)) is wanted
+
+
+@pytest.fixture
+def folder(model_folder, components, write_changes):
+    write_changes(model_folder / SHOTS_FILE, components.mmdit.config, CHANGES)
+    _write_words(model_folder / SHOT_WORDS_FILE, components.text_encoder, 1)
+    return model_folder
+
+
+def test_they_alone_run_with_the_changes(folder):
+    both = Components.load(folder)
+    (folder / SHOTS_FILE).rename(folder / "shots.safetensors")
+    bare = Components.load(folder)
     assert bare.shots is None
     assert bare.cutting is bare
-    _write_words(model_folder / SHOTS_FILE, bare.text_encoder, 1)
-    both = Components.load(model_folder)
-    assert both.text_encoder.table is both.cutting.text_encoder.table
     for request, same in ((PLAIN, True), (CUT, False)):
         ours, theirs = generate(both, request), generate(bare, request)
         assert np.array_equal(ours.clip.frames, theirs.clip.frames) is same
         assert (ours.metadata["cutting"], theirs.metadata["cutting"]) == (not same, False)
 
 
-def test_with_speech_both_changes_come_together(model_folder, components, write_changes):
+def test_they_stand_in_the_place_of_those_for_the_world(folder, components, write_changes):
+    alone = generate(Components.load(folder), CUT)
+    write_changes(folder / WORLD_LORA_FILE, components.mmdit.config, CHANGES)
+    world = Components.load(folder)
+    beside = generate(world, CUT)
+    assert np.array_equal(alone.clip.frames, beside.clip.frames)
+    base = dict(components.mmdit.named_parameters())
+    own, shots = (dict(one.mmdit.named_parameters()) for one in (world, world.cutting))
+    touched = {name for name, value in shots.items() if not torch.equal(value, base[name])}
+    assert touched
+    assert all(name.startswith("video.") for name in touched)
+    assert not any(torch.equal(shots[name], own[name]) for name in touched)
+
+
+def test_without_changes_of_the_prompt_encoder_its_own_reads(folder):
+    (folder / SHOT_WORDS_FILE).unlink()
+    found = Components.load(folder)
+    assert found.cutting.text_encoder is found.text_encoder
+    assert found.cutting.mmdit is not found.mmdit
+
+
+def test_with_speech_both_changes_come_together(folder, components, write_changes):
     config = LowRankConfig(rank=2, alpha=2.0, layers=("audio.",))
-    write_changes(model_folder / VOICES_FILE, components.mmdit.config, config)
-    _write_words(model_folder / SHOTS_FILE, components.text_encoder, 1)
-    alone = Components.load(model_folder)
-    assert alone.speaking.cutting.text_encoder is alone.shots.plain
-    _write_words(model_folder / WORDS_FILE, components.text_encoder, 2)
-    both = Components.load(model_folder)
-    kinds = (both, both.speaking, both.cutting, both.speaking.cutting)
-    plain, voices, shots, all_ = (
-        torch.cat([value.flatten() for value in kind.text_encoder.parameters()]) for kind in kinds
-    )
-    torch.testing.assert_close(all_ - plain, (voices - plain) + (shots - plain))
-    assert not torch.equal(voices, plain)
-    assert not torch.equal(shots, plain)
-    assert both.speaking.cutting.mmdit is both.voiced.mmdit
+    write_changes(folder / VOICES_FILE, components.mmdit.config, config)
+    _write_words(folder / WORDS_FILE, components.text_encoder, 2)
+    both = Components.load(folder)
+    kinds = (both, both.speaking, both.cutting, both.cutting.speaking)
+    for network in ("text_encoder", "mmdit"):
+        plain, voices, shots, all_ = (
+            torch.cat([value.flatten() for value in getattr(kind, network).parameters()])
+            for kind in kinds
+        )
+        torch.testing.assert_close(all_ - plain, (voices - plain) + (shots - plain))
+        assert not torch.equal(voices, plain)
+        assert not torch.equal(shots, plain)
+    said = replace(CUT, prompt=f"{CUT.prompt} @ball says <dialogue>ba-mo</dialogue>")
+    told = generate(both, said).metadata
+    assert (told["cutting"], told["voiced"]) == (True, True)
 
 
-def test_a_file_that_does_not_fit_is_refused(model_folder):
-    (model_folder / SHOTS_FILE).write_bytes(b"x")
+@pytest.mark.parametrize("name", [SHOTS_FILE, SHOT_WORDS_FILE])
+def test_a_file_that_does_not_fit_is_refused(folder, name):
+    (folder / name).write_bytes(b"x")
     with pytest.raises(CheckpointError):
-        Components.load(model_folder)
+        Components.load(folder)

@@ -6,16 +6,17 @@ import torch
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.text_encoder.presets import tiny
 from openreels.nn.low_rank import LowRankConfig
-from openreels.pipelines.shots import SHOTS_FILE, find_shots
+from openreels.pipelines.shots import SHOT_WORDS_FILE
+from openreels.pipelines.voiced import with_words
 from openreels.stage.camera import all_shots
 from openreels.stage.captions import caption
 from openreels.stage.scene import CAMERAS, PLACES
 from openreels.stage.world import WorldSettings, sample_scene
 from openreels.training.companions import ShotWordsPart, train_companion, weights_of
 from openreels.training.shot_words import ShotWordsRecipe, ShotWordsTrainer, shot_words
+from openreels.training.shots import SHOTS_WORLD
 from openreels.training.told_words import BIN_S
 from openreels.training.watch import unwatched
-from openreels.training.whole_world import SHOTS_WORLD
 from openreels.weights.checkpoint import load_network, save_network
 
 
@@ -85,16 +86,15 @@ def test_a_part_trains_resumes_and_writes_changes_that_fit(recipe, tmp_path):
         part, out, time_limit_s=None, resume=True, watch=lambda done, total, values: done == 2
     )
     assert train_companion(part, out, time_limit_s=None, resume=True, watch=unwatched)
-    assert weights_of(part, out).name == SHOTS_FILE
+    path = weights_of(part, out)
+    assert path.name == SHOT_WORDS_FILE
     start = load_network(recipe.start, kind=PromptEncoder)
-    found = find_shots(out / part.name, start, None)
-    assert found is not None
-    assert found.voiced is None
+    changed = with_words(start, path)
     whole = ShotWordsTrainer(recipe)
     for _ in range(4):
         values = whole.step()
     assert {"start", "end, seconds off", "shot", "place", "camera", "near"} <= values.keys()
     text = caption(_scenes(1)[0], 0, tier="structured")
-    got, expected = (one.encode_text([text])[0] for one in (found.plain, whole.encoder))
+    got, expected = (one.encode_text([text])[0] for one in (changed, whole.encoder))
     assert torch.allclose(got, expected, atol=2e-3)
     assert not torch.equal(got, start.encode_text([text])[0])

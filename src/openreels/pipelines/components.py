@@ -17,7 +17,7 @@ from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.fast import FastBase, check_base, check_pair, find_fast
 from openreels.pipelines.low_rank import add_lora, find_referenced, taught_by, with_world
-from openreels.pipelines.shots import ShotEncoders, find_shots
+from openreels.pipelines.shots import Cutting, find_shots
 from openreels.pipelines.voiced import Voiced, find_voiced
 from openreels.stage.enhance import StageEnhancer
 from openreels.weights.checkpoint import load_network
@@ -57,8 +57,9 @@ class Components:
     fast: FastBase | None = None
     """The transformer distilled to few steps, for mode ``fast``; None where the model has none."""
     voiced: Voiced | None = None
-    shots: ShotEncoders | None = None
     """The transformers with the changes for voices and music; None where the model has none."""
+    shots: Cutting | None = None
+    """All that is for prompts with several shots; None where the model has none."""
     name: str = SHIPPED
     """Preset or folder that it came from, and low-rank changes that were added."""
     can: Capabilities = Capabilities()
@@ -106,12 +107,16 @@ class Components:
 
     @property
     def cutting(self) -> "Components":
-        """The same with the changes for prompts with several shots, as ``speaking``."""
+        """The same with the changes for several shots; itself where the model has none."""
         if self.shots is None:
             return self
-        voiced = self.voiced is not None and self.text_encoder is self.voiced.text_encoder
-        encoder = self.shots.voiced if voiced and self.shots.voiced else self.shots.plain
-        return replace(self, text_encoder=encoder)
+        return replace(
+            self,
+            mmdit=self.shots.mmdit,
+            text_encoder=self.shots.text_encoder,
+            fast=self.shots.fast,
+            voiced=self.shots.voiced,
+        )
 
     @property
     def device(self) -> torch.device:
@@ -132,9 +137,9 @@ class Components:
                 ``mmdit``, ``video_vae``, ``audio_vae`` and ``text_encoder`` ``.safetensors``, and
                 may hold ``refiner.safetensors``, ``mmdit-references-lora.safetensors``,
                 ``mmdit-world-lora.safetensors``, ``mmdit-voices-lora.safetensors`` with
-                ``text_encoder-voices-lora.safetensors``, ``text_encoder-shots-lora.safetensors``,
-                and ``mmdit-fast.safetensors`` or ``mmdit-fast-lora.safetensors``, which changes the
-                base with its world.
+                ``text_encoder-voices-lora.safetensors``, ``mmdit-shots-lora.safetensors`` with
+                ``text_encoder-shots-lora.safetensors``, and ``mmdit-fast.safetensors`` or
+                ``mmdit-fast-lora.safetensors``, which changes the base with its world.
             device: Where they go.
             loras: Files of low-rank changes that are added to the transformer, and how much of
                 each; what the folder holds as changes of the base has them too.
@@ -164,13 +169,17 @@ class Components:
             refiner = refiner.requires_grad_(False).to(compute_dtype(device))
         for path, scale in loras:
             add_lora(mmdit, path, scale=scale)
+        shots = find_shots(folder, mmdit, prompts)
         referenced, mmdit = find_referenced(folder, mmdit), with_world(folder, mmdit)
         fast = find_fast(folder, mmdit)
         distilled = None if fast is None else fast.network
         voiced = find_voiced(folder, mmdit, referenced, distilled, prompts)
         others = [referenced, distilled]
-        if voiced is not None:
-            others += [voiced.mmdit, voiced.referenced, voiced.fast]
+        if shots is not None:
+            others += [shots.mmdit, None if shots.fast is None else shots.fast.network]
+        for one in (voiced, None if shots is None else shots.voiced):
+            if one is not None:
+                others += [one.mmdit, one.referenced, one.fast]
         for other in others:
             if other is not None:
                 other.to(compute_dtype(device))
@@ -183,7 +192,7 @@ class Components:
             taught=taught_by(folder),
             fast=fast,
             voiced=voiced,
-            shots=find_shots(folder, prompts, None if voiced is None else voiced.text_encoder),
+            shots=shots,
             video_vae=video_vae,
             audio_vae=audio_vae,
             text_encoder=prompts,

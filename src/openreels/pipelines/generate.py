@@ -32,7 +32,7 @@ from openreels.pipelines.keyframes import with_wanted_keyframes, without_keyfram
 from openreels.pipelines.low_rank import base_for
 from openreels.pipelines.paste import paste_back
 from openreels.pipelines.settings import Sampling, sampling_of
-from openreels.pipelines.shots import has_shots
+from openreels.pipelines.shots import is_cut
 from openreels.pipelines.sound import assemble_sound
 from openreels.pipelines.voiced import is_voiced
 
@@ -98,9 +98,9 @@ def generate(
     stages = _Stages(progress)
     asked, (request, told) = request.prompt, _enhance(components, request, stages)
     voiced = components.voiced is not None and is_voiced(request.prompt)
-    components = components.speaking if voiced else components
-    cutting = components.shots is not None and has_shots(request.prompt)
+    cutting = components.shots is not None and is_cut(request)
     components = components.cutting if cutting else components
+    components = components.speaking if voiced else components
     low = replace(request, resolution=base_resolution(components, request))
     facts: dict[str, Any] = {"refined": False, "notes": []}
     with torch.inference_mode():

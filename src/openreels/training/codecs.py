@@ -21,4 +21,4 @@ class CodecPaths:
     """Low-rank changes of the prompt encoder for voices (``pipelines.voiced.WORDS_FILE``): a file,
     where a relative path is taken from the run's folder, or ``shipped``; None goes without."""
     shot_words: str | None = None
-    """The same for prompts with several shots (``pipelines.shots.SHOTS_FILE``)."""
+    """The same for prompts with several shots (``pipelines.shots.SHOT_WORDS_FILE``)."""

@@ -20,7 +20,7 @@ from openreels.core.shapes import ClipShape
 from openreels.models.video_vae import presets
 from openreels.models.video_vae.config import VideoVAEConfig
 from openreels.models.video_vae.model import VideoVAE
-from openreels.pipelines.shots import SHOTS_FILE
+from openreels.pipelines.shots import SHOT_WORDS_FILE
 from openreels.pipelines.voiced import WORDS_FILE
 from openreels.training.audio_vae import STATE_NAME, AudioVAERecipe, export_audio_vae
 from openreels.training.audio_vae import train_audio_vae as train_audio
@@ -327,6 +327,6 @@ def weights_of(part: Companion, out: Path) -> Path:
         TextEncoderPart: "text_encoder.safetensors",
         MessageEncoderPart: "text_encoder.safetensors",
         SpokenWordsPart: WORDS_FILE,
-        ShotWordsPart: SHOTS_FILE,
+        ShotWordsPart: SHOT_WORDS_FILE,
     }[type(part)]
     return out / part.name / file

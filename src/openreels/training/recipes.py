@@ -42,6 +42,7 @@ from openreels.training.references import REFERENCE_DATA, references_of
 from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
 from openreels.training.schedule import DATA, STAGES
+from openreels.training.shots import SHOTS_CLIPS, shots_of
 from openreels.training.whole_world import LOOKS_DATA, world_of
 
 Part: TypeAlias = PrecomputeConfig | RefinerPairsConfig | TrainConfig | Companion
@@ -374,6 +375,8 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_heard": lambda: (HEARD,),
     "stage_heard": lambda: (heard_of(_run_of(stage_mixed()), SHORT[1]),),
     "stage_data_world": lambda: LOOKS_DATA,
+    "stage_data_shots": lambda: (SHOTS_CLIPS,),
+    "stage_shots": lambda: (shots_of(_run_of(stage_mixed())),),
     "stage_world": lambda: (world_of(_run_of(stage_mixed())),),
     "stage_references": lambda: (references_of(_run_of(stage_mixed())),),
     "stage_distilled": stage_distilled,

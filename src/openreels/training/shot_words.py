@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from openreels.stage.scene import CAMERAS, PLACES, Scene
 from openreels.stage.world import WorldSettings
+from openreels.training.shots import SHOTS_WORLD
 from openreels.training.told_words import ToldWordsRecipe, ToldWordsTrainer, bin_of
-from openreels.training.whole_world import SHOTS_WORLD
 
 _MAX_SHOTS = 3
 _BEGINS = re.compile(r"\bshot (\d)(?:, from \d+\.\d s)?: ")

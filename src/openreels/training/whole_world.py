@@ -11,9 +11,6 @@ from openreels.stage.world import WorldSettings
 from openreels.training.config import DEFAULT_MIX, ShardData, TrainConfig
 from openreels.training.references import ENDS, references_of
 from openreels.training.schedule import PICTURES, bucket_of
-from openreels.training.shot_truth import NUM_SHOT_TRUTHS
-from openreels.training.start import SEEN_TRUTHS
-from openreels.training.truth import NUM_CELL_TRUTHS
 
 LOOKS_WORLD = WorldSettings(
     weather_share=0.35,
@@ -35,15 +32,7 @@ LOOKS_PICTURES = replace(
     world=replace(LOOKS_WORLD, cut_share=0.0, effect_share=0.0),
 )
 LOOKS_CLIPS = replace(bucket_of("looks-2s", 2.0, "1:1", 4096), start=250 * 10**6, world=LOOKS_WORLD)
-SHOTS_WORLD = replace(LOOKS_WORLD, cut_share=1.0)
-SHOTS_CLIPS = replace(
-    LOOKS_CLIPS, folder="data/shots-2s", start=270 * 10**6, count=8192, world=SHOTS_WORLD
-)
-"""The same with one or two cuts in every clip."""
-PROMPT_SHIFT = 3.0
-"""Shift of the noise levels of this run: what a prompt says of a whole picture is decided where
-there is little but noise, and its details are not."""
-LOOKS_DATA = (LOOKS_PICTURES, LOOKS_CLIPS, SHOTS_CLIPS)
+LOOKS_DATA = (LOOKS_PICTURES, LOOKS_CLIPS)
 """Every bucket of the run but those of the base."""
 
 
@@ -66,23 +55,17 @@ def world_of(mixed: TrainConfig) -> TrainConfig:
     return replace(
         changes,
         name="stage_world",
-        model=replace(mixed.model, video_truths=NUM_CELL_TRUTHS + NUM_SHOT_TRUTHS),
-        lora=LowRankConfig(  # without names
-            rank=48, alpha=48.0, layers=("video.",), whole=ENDS + SEEN_TRUTHS
-        ),
+        model=mixed.model,
+        lora=LowRankConfig(rank=48, alpha=48.0, layers=("video.",), whole=ENDS),  # without names
         data=(
-            ShardData(folder=LOOKS_PICTURES.folder, weight=0.2, batch_size=20),
-            ShardData(folder=LOOKS_CLIPS.folder, weight=0.2, batch_size=16),
-            ShardData(folder=SHOTS_CLIPS.folder, weight=0.3, batch_size=16),
+            ShardData(folder=LOOKS_PICTURES.folder, weight=0.35, batch_size=20),
+            ShardData(folder=LOOKS_CLIPS.folder, weight=0.35, batch_size=16),
             *(replace(bucket, weight=0.3 * bucket.weight / plain) for bucket in mixed.data),
         ),
         tasks=replace(
             mixed.tasks,
             mix=(("t2v", 0.66), ("t2av", 0.14), ("t2i", 0.12), *given),
-            structured_share=0.7,
+            structured_share=0.4,
         ),
-        codecs=replace(mixed.codecs, shot_words="shipped"),
-        sigma=replace(mixed.sigma, shift=PROMPT_SHIFT),
-        change_weight=4.0,
-        truth_weight=1.0,
+        change_weight=mixed.change_weight,
     )
