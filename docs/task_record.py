@@ -16,7 +16,6 @@ UNTRAINED = frozenset({
     "song",
     "music",
     "words",
-    "cuts",
 })
 """Names of the pages of what the shipped weights were not trained for, or too little."""
 
