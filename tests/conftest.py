@@ -1,5 +1,6 @@
 """One thread, fixed seeds and no network for the whole suite; networks of the smallest size."""
 
+import copy
 import dataclasses
 import os
 
@@ -17,6 +18,37 @@ settings.load_profile("openreels")
 def _fixed_seed() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def write_random_changes():
+    """Writes low-rank changes of a network, which gets them, with random numbers in all they hold.
+
+    Imported here, as for ``tiny_networks``.
+    """
+    from openreels.nn.low_rank import add_low_rank, low_rank_factors
+    from openreels.weights.lora import save_lora
+
+    def write(path, network, config) -> None:
+        add_low_rank(network, config)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
+        save_lora(path, network, low_rank_factors(network.state_dict(), config.whole), config)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_words(write_random_changes):
+    """The same of a copy of a prompt encoder, in its blocks."""
+    from openreels.nn.low_rank import LowRankConfig
+
+    def write(path, prompts) -> None:
+        config = LowRankConfig(rank=2, alpha=2.0, layers=("blocks.",))
+        write_random_changes(path, copy.deepcopy(prompts), config)
+
+    return write
 
 
 @pytest.fixture(scope="session")

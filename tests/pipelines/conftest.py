@@ -5,10 +5,9 @@ import torch
 
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.models.mmdit.model import MMDiT
-from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
+from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.components import Components
 from openreels.weights.checkpoint import save_network
-from openreels.weights.lora import save_lora
 
 
 @pytest.fixture(scope="session")
@@ -31,15 +30,10 @@ def model_folder(components, tmp_path):
 
 
 @pytest.fixture
-def write_changes():
+def write_changes(write_random_changes):
     """Write low-rank changes of a base with random numbers in all that they hold."""
 
     def write(path, base: MMDiTConfig, config: LowRankConfig) -> None:
-        network = MMDiT(base)
-        add_low_rank(network, config)
-        with torch.no_grad():
-            for parameter in network.parameters():
-                parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
-        save_lora(path, network, low_rank_factors(network.state_dict(), config.whole), config)
+        write_random_changes(path, MMDiT(base), config)
 
     return write

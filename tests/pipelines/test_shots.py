@@ -1,6 +1,5 @@
 """Changes for prompts with hard cuts: which prompts are read with them, and that no other is."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 
 from openreels.core.errors import CheckpointError
 from openreels.core.request import GenerationRequest, Keyframe, Reference, TaggedFile
-from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
+from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.components import Components
 from openreels.pipelines.generate import generate
 from openreels.pipelines.low_rank import WORLD_LORA_FILE
@@ -17,9 +16,7 @@ from openreels.pipelines.shots import SHOT_WORDS_FILE, SHOTS_FILE, has_shots, is
 from openreels.pipelines.voiced import VOICES_FILE, WORDS_FILE
 from openreels.stage.captions import caption
 from openreels.stage.world import WorldSettings, sample_scene
-from openreels.weights.lora import save_lora
 
-WORDS = LowRankConfig(rank=2, alpha=2.0, layers=("blocks.",))
 CHANGES = LowRankConfig(rank=2, alpha=2.0, layers=("video.",))
 PLAIN = GenerationRequest(
     prompt="a red ball bounces", duration_s=1.0, seed=3, steps=2, enhance=False
@@ -31,16 +28,6 @@ CUT = GenerationRequest(
     steps=2,
     enhance=False,
 )
-
-
-def _write_words(path, prompts, seed):
-    torch.manual_seed(seed)
-    changed = copy.deepcopy(prompts)
-    add_low_rank(changed, WORDS)
-    with torch.no_grad():
-        for parameter in changed.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
-    save_lora(path, changed, low_rank_factors(changed.state_dict()), WORDS)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +75,9 @@ def test_references_and_sources_are_for_networks_that_know_them(change, wanted):
 
 
 @pytest.fixture
-def folder(model_folder, components, write_changes):
+def folder(model_folder, components, write_changes, write_words):
     write_changes(model_folder / SHOTS_FILE, components.mmdit.config, CHANGES)
-    _write_words(model_folder / SHOT_WORDS_FILE, components.text_encoder, 1)
+    write_words(model_folder / SHOT_WORDS_FILE, components.text_encoder)
     return model_folder
 
 
@@ -127,10 +114,10 @@ def test_without_changes_of_the_prompt_encoder_its_own_reads(folder):
     assert found.cutting.mmdit is not found.mmdit
 
 
-def test_with_speech_both_changes_come_together(folder, components, write_changes):
+def test_with_speech_both_changes_come_together(folder, components, write_changes, write_words):
     config = LowRankConfig(rank=2, alpha=2.0, layers=("audio.",))
     write_changes(folder / VOICES_FILE, components.mmdit.config, config)
-    _write_words(folder / WORDS_FILE, components.text_encoder, 2)
+    write_words(folder / WORDS_FILE, components.text_encoder)
     both = Components.load(folder)
     kinds = (both, both.speaking, both.cutting, both.cutting.speaking)
     for network in ("text_encoder", "mmdit"):

@@ -1,6 +1,5 @@
 """Changes for voices and music: which prompts run with them, and that no other is touched."""
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from openreels.core.errors import CheckpointError
 from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
-from openreels.nn.low_rank import LowRankConfig, add_low_rank, low_rank_factors
+from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.components import Components
 from openreels.pipelines.fast import Distilled, FastBase
 from openreels.pipelines.generate import generate
@@ -24,9 +23,7 @@ from openreels.pipelines.voiced import (
 from openreels.stage.captions import caption
 from openreels.stage.enhance import StageEnhancer
 from openreels.stage.world import WorldSettings, sample_scene
-from openreels.weights.lora import save_lora
 
-WORDS = LowRankConfig(rank=2, alpha=2.0, layers=("blocks.",))
 CONFIG = LowRankConfig(rank=2, alpha=2.0, layers=("audio.",), whole=("audio.head.out.bias",))
 PLAIN = GenerationRequest(
     prompt="a red ball bounces", duration_s=1.0, seed=3, steps=2, enhance=False
@@ -141,18 +138,9 @@ def test_each_network_has_them_and_keeps_its_own(folder, components):
         assert not any(value.requires_grad for value in after.values())
 
 
-def _write_words(path, prompts):
-    changed = copy.deepcopy(prompts)
-    add_low_rank(changed, WORDS)
-    with torch.no_grad():
-        for parameter in changed.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter) * parameter.requires_grad)
-    save_lora(path, changed, low_rank_factors(changed.state_dict()), WORDS)
-
-
-def test_their_prompts_are_read_with_the_changes_of_the_prompt_encoder(folder):
+def test_their_prompts_are_read_with_the_changes_of_the_prompt_encoder(folder, write_words):
     bare = generate(Components.load(folder), SAID)
-    _write_words(folder / WORDS_FILE, Components.load(folder).text_encoder)
+    write_words(folder / WORDS_FILE, Components.load(folder).text_encoder)
     both = Components.load(folder)
     speaking = both.speaking.text_encoder
     assert speaking is not both.text_encoder

@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from openreels.models.mmdit import presets
+from openreels.models.text_encoder import presets as text_presets
+from openreels.models.text_encoder.model import PromptEncoder
+from openreels.nn.low_rank import LowRankConfig
 from openreels.training.config import (
     ClipConfig,
     CodecPaths,
@@ -19,6 +22,7 @@ from openreels.training.encoders import load_encoders
 from openreels.training.export import export_file
 from openreels.training.loop import STATE_FILE, Limits, RunResult, train
 from openreels.training.precompute import precompute
+from openreels.weights.checkpoint import save_network
 from openreels.weights.tensors import read_tensors
 
 CODECS = CodecPaths(video_vae="random:tiny", audio_vae="random:tiny", text_encoder="random:tiny")
@@ -97,6 +101,21 @@ def run_config(data_root, model_config) -> TrainConfig:
         steps=6,
         log_every=2,
     )
+
+
+@pytest.fixture
+def told_words(tmp_path):
+    """Fields of a run of four steps that changes a small prompt encoder (``ToldWordsRecipe``)."""
+    torch.manual_seed(3)
+    config = replace(text_presets.tiny(), max_tokens=128)
+    save_network(tmp_path / "start.safetensors", PromptEncoder(config))
+    return {
+        "encoder": config,
+        "start": str(tmp_path / "start.safetensors"),
+        "lora": LowRankConfig(rank=4, alpha=4.0, layers=("blocks.",)),
+        "num_steps": 4,
+        "batch_size": 8,
+    }
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
 from openreels.models.text_encoder.model import PromptEncoder
-from openreels.models.text_encoder.presets import tiny
-from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.shots import SHOT_WORDS_FILE
 from openreels.pipelines.voiced import with_words
 from openreels.stage.camera import all_shots
@@ -17,7 +13,7 @@ from openreels.training.shot_words import ShotWordsRecipe, ShotWordsTrainer, sho
 from openreels.training.shots import SHOTS_WORLD
 from openreels.training.told_words import BIN_S
 from openreels.training.watch import unwatched
-from openreels.weights.checkpoint import load_network, save_network
+from openreels.weights.checkpoint import load_network
 
 
 def _scenes(count):
@@ -26,17 +22,8 @@ def _scenes(count):
 
 
 @pytest.fixture
-def recipe(tmp_path):
-    torch.manual_seed(3)
-    config = replace(tiny(), max_tokens=128)
-    save_network(tmp_path / "start.safetensors", PromptEncoder(config))
-    return ShotWordsRecipe(
-        encoder=config,
-        start=str(tmp_path / "start.safetensors"),
-        lora=LowRankConfig(rank=4, alpha=4.0, layers=("blocks.",)),
-        num_steps=4,
-        batch_size=8,
-    )
+def recipe(told_words):
+    return ShotWordsRecipe(**told_words)
 
 
 def test_words_of_a_shot_are_those_of_its_sentence(recipe):

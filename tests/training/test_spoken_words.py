@@ -5,7 +5,6 @@ import torch
 
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.text_encoder.presets import tiny
-from openreels.nn.low_rank import LowRankConfig
 from openreels.pipelines.voiced import WORDS_FILE, with_words
 from openreels.stage.captions import caption
 from openreels.stage.speech import SYLLABLES, VOICES
@@ -15,7 +14,7 @@ from openreels.training.heard import HEARD_WORLD
 from openreels.training.spoken_words import SpokenWordsRecipe, SpokenWordsTrainer, said_words
 from openreels.training.told_words import BIN_S
 from openreels.training.watch import unwatched
-from openreels.weights.checkpoint import load_network, save_network
+from openreels.weights.checkpoint import load_network
 
 
 def _scenes(count):
@@ -24,17 +23,8 @@ def _scenes(count):
 
 
 @pytest.fixture
-def recipe(tmp_path):
-    torch.manual_seed(3)
-    config = replace(tiny(), max_tokens=128)
-    save_network(tmp_path / "start.safetensors", PromptEncoder(config))
-    return SpokenWordsRecipe(
-        encoder=config,
-        start=str(tmp_path / "start.safetensors"),
-        lora=LowRankConfig(rank=4, alpha=4.0, layers=("blocks.",)),
-        num_steps=4,
-        batch_size=8,
-    )
+def recipe(told_words):
+    return SpokenWordsRecipe(**told_words)
 
 
 @pytest.mark.parametrize("tier", ["structured", "long"])

@@ -65,8 +65,22 @@ def load_prompts(codecs: CodecPaths, out: Path) -> PromptEncoder:
     encoder = load_frozen("text_encoder", codecs.text_encoder, kind=PromptEncoder)
     if codecs.spoken_words is None:
         return encoder
-    name = WORDS_FILE.removesuffix(".safetensors")
-    return with_words(encoder, out / weights_path(name, codecs.spoken_words))
+    return changed_prompts(encoder, WORDS_FILE, codecs.spoken_words, out)
+
+
+def changed_prompts(encoder: PromptEncoder, file: str, source: str, out: Path) -> PromptEncoder:
+    """A frozen copy of a prompt encoder with low-rank changes.
+
+    Args:
+        encoder: What is changed.
+        file: Name of the changes in a model's folder.
+        source: ``shipped``, or a file of them.
+        out: Folder from which a relative path is taken.
+
+    Raises:
+        CheckpointError: If the file does not fit.
+    """
+    return with_words(encoder, out / weights_path(file.removesuffix(".safetensors"), source))
 
 
 def weights_path(name: str, source: str) -> Path:

@@ -9,9 +9,8 @@ import torch
 from openreels.core.arrays import Context, ContextMask
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.pipelines.shots import SHOT_WORDS_FILE, has_shots
-from openreels.pipelines.voiced import with_words
 from openreels.training.codecs import CodecPaths
-from openreels.training.networks import load_prompts, weights_path
+from openreels.training.networks import changed_prompts, load_prompts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +54,5 @@ def load_reader(codecs: CodecPaths, out: Path) -> PromptReader:
     plain = load_prompts(codecs, out)
     if codecs.shot_words is None:
         return PromptReader(plain=plain)
-    name = SHOT_WORDS_FILE.removesuffix(".safetensors")
-    return PromptReader(
-        plain=plain, shots=with_words(plain, out / weights_path(name, codecs.shot_words))
-    )
+    shots = changed_prompts(plain, SHOT_WORDS_FILE, codecs.shot_words, out)
+    return PromptReader(plain=plain, shots=shots)

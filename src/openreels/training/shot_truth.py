@@ -46,6 +46,23 @@ def shot_truths(scenes: Sequence[Scene], shape: ClipShape) -> Float[torch.Tensor
         Shares of the frames of a latent in [0, 1]: ``NUM_SHOT_TRUTHS`` channels, the same in all
         cells of a latent. A lone first frame is the last of its four.
     """
+    return repeat(
+        _told(scenes, shape), "b k f -> b k f h w", h=shape.latent_height, w=shape.latent_width
+    ).contiguous()
+
+
+def cut_latents(scenes: Sequence[Scene], shape: ClipShape) -> Float[torch.Tensor, "b f"]:
+    """1 for every latent within which a shot begins, else 0.
+
+    Args:
+        scenes: At least one.
+        shape: Shape of the clips.
+    """
+    return _told(scenes, shape)[:, _FIRST_CUT:].amax(1)
+
+
+def _told(scenes: Sequence[Scene], shape: ClipShape) -> Float[torch.Tensor, "b k f"]:
+    """What ``shot_truths`` says of every latent."""
     frames = torch.zeros(len(scenes), NUM_SHOT_TRUTHS, shape.num_frames)
     for row, scene in enumerate(scenes):
         _add_shots(frames[row], scene, shape)
@@ -60,25 +77,7 @@ def shot_truths(scenes: Sequence[Scene], shape: ClipShape) -> Float[torch.Tensor
     # Channels of cuts have a frame each.
     told[:, _FIRST_CUT:, 1:] = grouped[:, _FIRST_CUT].transpose(1, 2)
     told[:, _FIRST_CUT:, 0] = 0
-    return repeat(
-        told, "b k f -> b k f h w", h=shape.latent_height, w=shape.latent_width
-    ).contiguous()
-
-
-def cut_latents(scenes: Sequence[Scene], shape: ClipShape) -> Float[torch.Tensor, "b f"]:
-    """1 for every latent within which a shot begins, else 0.
-
-    Args:
-        scenes: At least one.
-        shape: Shape of the clips.
-    """
-    out = torch.zeros(len(scenes), shape.num_latent_frames)
-    for row, scene in enumerate(scenes):
-        for shot in scene.shots:
-            latent = (round(shot.start_s * shape.fps) + TEMPORAL_STRIDE - 1) // TEMPORAL_STRIDE
-            if 0 < latent < shape.num_latent_frames:
-                out[row, latent] = 1
-    return out
+    return told
 
 
 def _add_shots(frames: Float[torch.Tensor, "k F"], scene: Scene, shape: ClipShape) -> None:
