@@ -6,7 +6,7 @@ import pytest
 from openreels.stage import lexicon, lexicon_looks
 from openreels.stage.captions import caption, describe
 from openreels.stage.captions_structured import span
-from openreels.stage.looks import LookSettings
+from openreels.stage.looks import CUT_GRID_S, LookSettings
 from openreels.stage.physics import contacts
 from openreels.stage.world import WorldSettings, sample_scene
 
@@ -48,6 +48,26 @@ def test_spans_are_only_for_what_the_scene_has():
         written = [o.text for o in scene.overlays if o.kind != "logo"]
         assert re.findall(r"<text>(.*?)</text>", text) == written
         assert ("hot 2" in text) == bool(scene.shots)
+
+
+def test_a_shot_begins_at_its_frame_or_at_the_next_tenth():
+    scenes = [sample_scene(7, index, settings=LOOKS) for index in range(60)]
+    digits = set()
+    for scene in scenes:
+        for variant in range(4):
+            told = re.findall(r"from (\d+\.\d+) s: ", caption(scene, variant, tier="structured"))
+            assert len(told) == len(scene.shots)
+            for text, shot in zip(told, scene.shots, strict=True):
+                places = len(text.split(".")[1])
+                assert text == f"{shot.start_s:.{places}f}"
+                digits.add(places)
+        exact = re.findall(
+            r"from (\d+\.\d+) s: ", caption(scene, 0, tier="structured", held_out=True)
+        )
+        assert [round(float(text) / CUT_GRID_S) * CUT_GRID_S for text in exact] == [
+            shot.start_s for shot in scene.shots
+        ]
+    assert digits == {1, 2}
 
 
 @pytest.mark.parametrize("held_out", [False, True])

@@ -20,6 +20,8 @@ _HEADINGS = (
 _HEADINGS_HELD_OUT = (("Who", "Where", "What happens", "Appearance", "What is heard"),)
 _HANDLES = ("@{shape}", "@{colour}_{shape}", "@actor_{number}")
 _HANDLES_HELD_OUT = ("@{shape}_{number}",)
+_START_DIGITS = (2, 2, 2, 1)
+"""Digits after the point of the second at which a shot begins; people write one or two."""
 
 
 def structured(writer: LookWriter) -> str:
@@ -103,7 +105,13 @@ def _shot(writer: LookWriter, shot: Shot, handles: list[str], number: int) -> st
         what = f"{writer.pick(lexicon_looks.CLOSE_WORDS)} {handles[shot.focus]}"
     place = writer.pick(lexicon.PLACE_PHRASES[shot.place])
     camera = writer.pick(lexicon.CAMERA_SENTENCES[shot.camera])
-    return f"shot {number}, from {shot.start_s:.1f} s: {what} {place}; {camera}"
+    return f"shot {number}, from {_start(writer, shot)} s: {what} {place}; {camera}"
+
+
+def _start(writer: LookWriter, shot: Shot) -> str:
+    """When a shot begins: to a hundredth of a second, which tells the frame, or to a tenth."""
+    digits = 2 if writer.held_out else writer.rng.choice(_START_DIGITS)
+    return f"{shot.start_s:.{digits}f}"
 
 
 def _event(writer: LookWriter, index: int, handles: list[str], heard: set[int]) -> str:

@@ -15,7 +15,7 @@ from openreels.training.shots import SHOTS_WORLD
 from openreels.training.told_words import ToldWordsRecipe, ToldWordsTrainer, bin_of
 
 _MAX_SHOTS = 3
-_BEGINS = re.compile(r"\bshot (\d)(?:, from \d+\.\d s)?: ")
+_BEGINS = re.compile(r"\bshot (\d)(?:, from \d+\.\d+ s)?: ")
 _SECTION = re.compile(r"\. [A-Z]")
 
 
@@ -27,7 +27,7 @@ class ShotWordsRecipe(ToldWordsRecipe):
     """What the captions tell of."""
     seed: int = 92
     """Seed of scenes, words and new weights."""
-    num_steps: int = 500
+    num_steps: int = 900
     """Optimiser steps of the whole schedule."""
 
 
@@ -59,7 +59,7 @@ def shot_words(scene: Scene, text: str, split: Callable[[str], Sequence[str]]) -
         split: Of the tokenizer.
 
     Returns:
-        Every word from one ``shot 2, from 1.0 s:`` to the next or the end of the section.
+        Every word from one ``shot 2, from 1.06 s:`` to the next or the end of the section.
     """
     marks = list(_BEGINS.finditer(text))
     if len(marks) != 1 + len(scene.shots):
