@@ -12,6 +12,7 @@ from openreels.stage.world import WorldSettings, sample_scene
 
 SHARES = {f.name: 0.7 for f in fields(LookSettings) if f.name.endswith("_share")}
 LOOKS = WorldSettings(duration_s=3.0, **SHARES)
+BEGINS = re.compile(r"from (\d+\.\d+) s: ")
 
 
 def says(text, words):
@@ -50,20 +51,18 @@ def test_spans_are_only_for_what_the_scene_has():
         assert ("hot 2" in text) == bool(scene.shots)
 
 
-def test_a_shot_begins_at_its_frame_or_at_the_next_tenth():
+def test_a_shot_begins_at_its_frame_or_at_the_nearest_tenth():
     scenes = [sample_scene(7, index, settings=LOOKS) for index in range(60)]
     digits = set()
     for scene in scenes:
         for variant in range(4):
-            told = re.findall(r"from (\d+\.\d+) s: ", caption(scene, variant, tier="structured"))
+            told = BEGINS.findall(caption(scene, variant, tier="structured"))
             assert len(told) == len(scene.shots)
             for text, shot in zip(told, scene.shots, strict=True):
                 places = len(text.split(".")[1])
                 assert text == f"{shot.start_s:.{places}f}"
                 digits.add(places)
-        exact = re.findall(
-            r"from (\d+\.\d+) s: ", caption(scene, 0, tier="structured", held_out=True)
-        )
+        exact = BEGINS.findall(caption(scene, 0, tier="structured", held_out=True))
         assert [round(float(text) / CUT_GRID_S) * CUT_GRID_S for text in exact] == [
             shot.start_s for shot in scene.shots
         ]
