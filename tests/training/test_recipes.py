@@ -20,7 +20,7 @@ def test_every_bucket_that_is_trained_is_precomputed():
     folders = {part.folder: part for part in (PICTURES, *SHORT, *LONG, *PAIRS)}
     assert len(folders) == 1 + len(SHORT) + len(LONG) + len(PAIRS)
     makers = ("schedule_data", "ablation_data", "stage_data_keyframes", "stage_data_references")
-    makers += ("stage_data_heard", "stage_data_world", "stage_data_shots")
+    makers += ("stage_data_heard", "stage_data_world", "stage_data_shots", "stage_data_weather")
     for name in makers:
         folders |= {part.folder: part for part in RECIPES[name]()}
     for recipe in RECIPES.values():

@@ -43,6 +43,7 @@ from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
 from openreels.training.schedule import DATA, STAGES
 from openreels.training.shots import SHOTS_CLIPS, shots_of
+from openreels.training.weather import WEATHER_DATA, weather_of
 from openreels.training.whole_world import LOOKS_DATA, world_of
 
 Part: TypeAlias = PrecomputeConfig | RefinerPairsConfig | TrainConfig | Companion
@@ -377,6 +378,8 @@ RECIPES: dict[str, Recipe] = {
     "stage_data_world": lambda: LOOKS_DATA,
     "stage_data_shots": lambda: (SHOTS_CLIPS,),
     "stage_shots": lambda: (shots_of(_run_of(stage_mixed())),),
+    "stage_data_weather": lambda: WEATHER_DATA,
+    "stage_weather": lambda: (weather_of(_run_of(stage_mixed())),),
     "stage_world": lambda: (world_of(_run_of(stage_mixed())),),
     "stage_references": lambda: (references_of(_run_of(stage_mixed())),),
     "stage_distilled": stage_distilled,

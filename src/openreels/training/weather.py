@@ -1,0 +1,78 @@
+"""Weather and cameras from words for every prompt: latents and run of the shipped changes. Ours.
+
+Not given by the paper, whose base learns everything at once (``training.schedule``). The run of the
+whole world (``training.whole_world``) drew rain that stands and snow without flakes: nothing made
+its tokens tell what the prompt says of the whole picture. That of shots (``training.shots``) does.
+"""
+
+from dataclasses import replace
+
+from openreels.stage.scene import CAMERAS
+from openreels.training.config import DEFAULT_MIX, ShardData, TrainConfig
+from openreels.training.shots import shots_of
+from openreels.training.whole_world import LOOKS_CLIPS, LOOKS_PICTURES, LOOKS_WORLD
+
+_WHOLE = replace(LOOKS_WORLD, cut_share=0.0, effect_share=0.0)
+WEATHER_CLIPS = replace(
+    LOOKS_CLIPS,
+    folder="data/weather-2s",
+    start=310 * 10**6,
+    count=3072,
+    world=replace(_WHOLE, weather_share=1.0, style_share=0.15),
+)
+"""Clips in rain or snow wherever they are outdoors."""
+MOVING_CLIPS = replace(
+    LOOKS_CLIPS,
+    folder="data/moves-2s",
+    start=320 * 10**6,
+    count=3072,
+    world=replace(
+        _WHOLE,
+        weather_share=0.3,
+        style_share=0.2,
+        face_share=0.2,
+        cameras=tuple(camera for camera in CAMERAS if camera != "static"),
+    ),
+)
+"""Clips whose camera pans or zooms."""
+WEATHER_DATA = (WEATHER_CLIPS, MOVING_CLIPS)
+"""What the run has beside the buckets of the base and of the whole world."""
+
+
+def weather_of(mixed: TrainConfig) -> TrainConfig:
+    """Weather and cameras from words, as low-rank changes in the place of those for the world.
+
+    The video tokens are asked for place, camera, weather and style as in the run of shots, at less
+    weight and with levels that are not shifted, so that details stay; the prompt encoder is the
+    plain one, since no bucket has only cuts. A third of the batches is the base's own.
+
+    Args:
+        mixed: The run that the base had.
+
+    Returns:
+        A run from the shipped base, with changes between those for the world and for shots.
+    """
+    given = tuple((name, 0.4 * share) for name, share in DEFAULT_MIX[4:])
+    plain = sum(bucket.weight for bucket in mixed.data)
+    shots = shots_of(mixed)
+    return replace(
+        shots,
+        name="stage_weather",
+        init_lora="stage_weather/start.safetensors",
+        data=(
+            ShardData(folder=LOOKS_PICTURES.folder, weight=0.06, batch_size=20),
+            ShardData(folder=LOOKS_CLIPS.folder, weight=0.2, batch_size=16),
+            ShardData(folder=WEATHER_CLIPS.folder, weight=0.12, batch_size=16),
+            ShardData(folder=MOVING_CLIPS.folder, weight=0.22, batch_size=16),
+            *(replace(bucket, weight=0.4 * bucket.weight / plain) for bucket in mixed.data),
+        ),
+        tasks=replace(
+            shots.tasks,
+            mix=(("t2v", 0.43), ("t2av", 0.37), ("t2i", 0.12), *given),
+            structured_share=0.35,
+        ),
+        codecs=mixed.codecs,
+        sigma=replace(mixed.sigma, shift=1.0, uniform_share=0.4),
+        truth_weight=0.3,
+        optim=replace(shots.optim, lr=7e-4),
+    )
