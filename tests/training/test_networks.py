@@ -5,10 +5,10 @@ import torch
 
 from openreels.core.errors import CheckpointError
 from openreels.models.audio_vae.model import AudioVAE
+from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.voiced import WORDS_FILE
-from openreels.training.codecs import CodecPaths
-from openreels.training.networks import fingerprint, load_frozen, load_prompts
+from openreels.training.networks import changed_prompts, fingerprint, load_frozen
 from openreels.weights.checkpoint import save_network, shipped_path
 
 
@@ -43,15 +43,15 @@ def test_unknown_presets_are_refused():
         load_frozen("video_vae", "random:huge")
 
 
-def test_the_prompt_encoder_of_a_run_may_have_its_changes_for_voices(tmp_path):
-    plain = load_prompts(CodecPaths(), tmp_path)
-    shipped = load_prompts(CodecPaths(spoken_words="shipped"), tmp_path)
+def test_changes_of_the_prompt_encoder_are_shipped_or_from_a_file(tmp_path):
+    plain = load_frozen("text_encoder", "shipped", kind=PromptEncoder)
+    shipped = changed_prompts(plain, WORDS_FILE, "shipped", tmp_path)
     copy(shipped_path(WORDS_FILE.removesuffix(".safetensors")), tmp_path / "words.safetensors")
-    named = load_prompts(CodecPaths(spoken_words="words.safetensors"), tmp_path)
+    named = changed_prompts(plain, WORDS_FILE, "words.safetensors", tmp_path)
     text = "from 0.2 s: @ball says <dialogue>ba-mo</dialogue> in a low voice"
     known, changed, same = (one.encode_text([text])[0] for one in (plain, shipped, named))
     assert torch.equal(changed, same)
     assert not torch.equal(changed, known)
     assert not any(value.requires_grad for value in named.parameters())
     with pytest.raises(CheckpointError):
-        load_prompts(CodecPaths(spoken_words="none.safetensors"), tmp_path)
+        changed_prompts(plain, WORDS_FILE, "none.safetensors", tmp_path)

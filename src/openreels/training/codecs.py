@@ -18,7 +18,8 @@ class CodecPaths:
     text_encoder: str = "shipped"
     """The prompt encoder."""
     spoken_words: str | None = None
-    """Low-rank changes of the prompt encoder for voices (``pipelines.voiced.WORDS_FILE``): a file,
-    where a relative path is taken from the run's folder, or ``shipped``; None goes without."""
+    """Low-rank changes of the prompt encoder for prompts with voices or music
+    (``pipelines.voiced.WORDS_FILE``): a file, where a relative path is taken from the run's folder,
+    or ``shipped``; None goes without."""
     shot_words: str | None = None
     """The same for prompts with several shots (``pipelines.shots.SHOT_WORDS_FILE``)."""

@@ -14,7 +14,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.models.registry import network_class
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.pipelines.low_rank import NAMES
-from openreels.pipelines.voiced import WORDS_FILE, with_words
+from openreels.pipelines.voiced import with_words
 from openreels.training.config import CodecPaths
 from openreels.weights.checkpoint import load_network, shipped_path
 from openreels.weights.lora import read_lora
@@ -50,22 +50,6 @@ def load_frozen(name: str, source: str, *, kind: type[N] = nn.Module) -> N:
     else:
         network = load_network(weights_path(name, source), kind=kind)
     return network.eval().requires_grad_(False)  # pyright: ignore[reportReturnType]
-
-
-def load_prompts(codecs: CodecPaths, out: Path) -> PromptEncoder:
-    """Load the frozen prompt encoder of a run.
-
-    Args:
-        codecs: Which one, with or without changes for voices.
-        out: Folder from which a relative path of the changes is taken.
-
-    Raises:
-        CheckpointError: If a file does not hold what it should.
-    """
-    encoder = load_frozen("text_encoder", codecs.text_encoder, kind=PromptEncoder)
-    if codecs.spoken_words is None:
-        return encoder
-    return changed_prompts(encoder, WORDS_FILE, codecs.spoken_words, out)
 
 
 def changed_prompts(encoder: PromptEncoder, file: str, source: str, out: Path) -> PromptEncoder:

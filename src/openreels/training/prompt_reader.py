@@ -9,18 +9,21 @@ import torch
 from openreels.core.arrays import Context, ContextMask
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.pipelines.shots import SHOT_WORDS_FILE, has_shots
+from openreels.pipelines.voiced import WORDS_FILE, is_voiced
 from openreels.training.codecs import CodecPaths
-from openreels.training.networks import changed_prompts, load_prompts
+from openreels.training.networks import changed_prompts, load_frozen
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptReader:
-    """The prompt encoder of a run, and the one for prompts with several shots."""
+    """The prompt encoder of a run, and those for prompts with voices and with several shots."""
 
     plain: PromptEncoder
-    """Reads messages, and prompts without cuts."""
+    """Reads messages, and all prompts that none of the others reads."""
+    spoken: PromptEncoder | None = None
+    """Reads prompts that ask for speech, song or music."""
     shots: PromptEncoder | None = None
-    """Reads prompts that number their shots; None reads them as all others."""
+    """Reads prompts that number their shots, whether somebody speaks in them or not."""
 
     def encode_text(self, texts: Sequence[str]) -> tuple[Context, ContextMask]:
         """Encode plain prompts.
@@ -30,15 +33,34 @@ class PromptReader:
 
         Returns:
             As ``PromptEncoder.encode_text``, padded to the longest of all.
+
+        Raises:
+            ValueError: If there are changes for voices and a prompt breaks a rule of its language.
         """
-        rows = [row for row, text in enumerate(texts) if has_shots(text)]
-        context, mask = self.plain.encode_text(texts)
-        if self.shots is None or not rows:
-            return context, mask
-        found, _ = self.shots.encode_text([texts[row] for row in rows])
-        context = context.clone()
-        context[torch.tensor(rows), : found.shape[1]] = found
+        rows: dict[str, list[int]] = {}
+        for row, text in enumerate(texts):
+            rows.setdefault(self._kind(text), []).append(row)
+        found = {
+            kind: getattr(self, kind).encode_text([texts[row] for row in chosen])
+            for kind, chosen in rows.items()
+        }
+        if len(found) == 1:
+            return next(iter(found.values()))
+        width = max(context.shape[1] for context, _ in found.values())
+        first, _ = next(iter(found.values()))
+        context = first.new_zeros(len(texts), width, first.shape[2])
+        mask = torch.zeros(len(texts), width, dtype=torch.bool, device=first.device)
+        for kind, (tokens, attendable) in found.items():
+            at = torch.tensor(rows[kind], device=first.device)
+            context[at, : tokens.shape[1]] = tokens
+            mask[at, : tokens.shape[1]] = attendable
         return context, mask
+
+    def _kind(self, text: str) -> str:
+        """Name of the encoder that reads a prompt."""
+        if self.shots is not None and has_shots(text):
+            return "shots"
+        return "spoken" if self.spoken is not None and is_voiced(text) else "plain"
 
 
 def load_reader(codecs: CodecPaths, out: Path) -> PromptReader:
@@ -51,8 +73,12 @@ def load_reader(codecs: CodecPaths, out: Path) -> PromptReader:
     Raises:
         CheckpointError: If a file does not hold what it should.
     """
-    plain = load_prompts(codecs, out)
-    if codecs.shot_words is None:
-        return PromptReader(plain=plain)
-    shots = changed_prompts(plain, SHOT_WORDS_FILE, codecs.shot_words, out)
-    return PromptReader(plain=plain, shots=shots)
+    plain = load_frozen("text_encoder", codecs.text_encoder, kind=PromptEncoder)
+    changes = {"spoken": (WORDS_FILE, codecs.spoken_words)}
+    changes["shots"] = (SHOT_WORDS_FILE, codecs.shot_words)
+    changed = {
+        kind: changed_prompts(plain, file, source, out)
+        for kind, (file, source) in changes.items()
+        if source is not None
+    }
+    return PromptReader(plain=plain, **changed)

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from openreels.stage.scene import CAMERAS
 from openreels.training.config import DEFAULT_MIX, ShardData, TrainConfig
+from openreels.training.heard import HEARD_WORLD
 from openreels.training.shots import shots_of
 from openreels.training.whole_world import LOOKS_CLIPS, LOOKS_PICTURES, LOOKS_WORLD
 
@@ -35,7 +36,25 @@ MOVING_CLIPS = replace(
     ),
 )
 """Clips whose camera pans or zooms."""
-WEATHER_DATA = (WEATHER_CLIPS, MOVING_CLIPS)
+SPOKEN_CLIPS = replace(
+    LOOKS_CLIPS,
+    folder="data/spoken-2s",
+    start=340 * 10**6,
+    count=3072,
+    world=replace(
+        HEARD_WORLD,
+        weather_share=0.15,
+        style_share=0.1,
+        face_share=0.35,
+        words_share=0.04,
+        subtitle_share=0.02,
+        watermark_share=0.02,
+        logo_share=0.02,
+    ),
+)
+"""Clips with voices, songs, music and ambience, whose pictures have some looks, too. Without them
+prompts in which somebody speaks were drawn as sketches that nobody asked for."""
+WEATHER_DATA = (WEATHER_CLIPS, MOVING_CLIPS, SPOKEN_CLIPS)
 """What the run has beside the buckets of the base and of the whole world."""
 
 
@@ -43,8 +62,9 @@ def weather_of(mixed: TrainConfig) -> TrainConfig:
     """Weather and cameras from words, as low-rank changes in the place of those for the world.
 
     The video tokens are asked for place, camera, weather and style as in the run of shots, at less
-    weight and with levels that are not shifted, so that details stay; the prompt encoder is the
-    plain one, since no bucket has only cuts. A third of the batches is the base's own.
+    weight and with levels that are not shifted, so that details stay. Each prompt is read as a
+    request with it is, with the changes for voices where somebody speaks. A third of the batches is
+    the base's own.
 
     Args:
         mixed: The run that the base had.
@@ -60,18 +80,19 @@ def weather_of(mixed: TrainConfig) -> TrainConfig:
         name="stage_weather",
         init_lora="stage_weather/start.safetensors",
         data=(
-            ShardData(folder=LOOKS_PICTURES.folder, weight=0.06, batch_size=20),
-            ShardData(folder=LOOKS_CLIPS.folder, weight=0.2, batch_size=16),
-            ShardData(folder=WEATHER_CLIPS.folder, weight=0.12, batch_size=16),
-            ShardData(folder=MOVING_CLIPS.folder, weight=0.22, batch_size=16),
-            *(replace(bucket, weight=0.4 * bucket.weight / plain) for bucket in mixed.data),
+            ShardData(folder=LOOKS_PICTURES.folder, weight=0.05, batch_size=20),
+            ShardData(folder=LOOKS_CLIPS.folder, weight=0.18, batch_size=16),
+            ShardData(folder=WEATHER_CLIPS.folder, weight=0.1, batch_size=16),
+            ShardData(folder=MOVING_CLIPS.folder, weight=0.14, batch_size=16),
+            ShardData(folder=SPOKEN_CLIPS.folder, weight=0.18, batch_size=16),
+            *(replace(bucket, weight=0.35 * bucket.weight / plain) for bucket in mixed.data),
         ),
         tasks=replace(
             shots.tasks,
             mix=(("t2v", 0.43), ("t2av", 0.37), ("t2i", 0.12), *given),
             structured_share=0.35,
         ),
-        codecs=mixed.codecs,
+        codecs=replace(mixed.codecs, spoken_words="shipped"),
         sigma=replace(mixed.sigma, shift=1.0, uniform_share=0.4),
         truth_weight=0.3,
         optim=replace(shots.optim, lr=7e-4),
