@@ -70,7 +70,8 @@ def weather_of(mixed: TrainConfig) -> TrainConfig:
         mixed: The run that the base had.
 
     Returns:
-        A run from the shipped base, with changes between those for the world and for shots.
+        A run from the shipped base, with changes between those for the world and for shots
+        (``openreels combine``, docs/training.md).
     """
     given = tuple((name, 0.4 * share) for name, share in DEFAULT_MIX[4:])
     plain = sum(bucket.weight for bucket in mixed.data)
