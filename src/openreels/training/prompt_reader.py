@@ -37,12 +37,12 @@ class PromptReader:
         Raises:
             ValueError: If there are changes for voices and a prompt breaks a rule of its language.
         """
-        rows: dict[str, list[int]] = {}
+        rows: dict[PromptEncoder, list[int]] = {}
         for row, text in enumerate(texts):
-            rows.setdefault(self._kind(text), []).append(row)
+            rows.setdefault(self._encoder_of(text), []).append(row)
         found = {
-            kind: getattr(self, kind).encode_text([texts[row] for row in chosen])
-            for kind, chosen in rows.items()
+            encoder: encoder.encode_text([texts[row] for row in chosen])
+            for encoder, chosen in rows.items()
         }
         if len(found) == 1:
             return next(iter(found.values()))
@@ -50,17 +50,17 @@ class PromptReader:
         first, _ = next(iter(found.values()))
         context = first.new_zeros(len(texts), width, first.shape[2])
         mask = torch.zeros(len(texts), width, dtype=torch.bool, device=first.device)
-        for kind, (tokens, attendable) in found.items():
-            at = torch.tensor(rows[kind], device=first.device)
+        for encoder, (tokens, attendable) in found.items():
+            at = torch.tensor(rows[encoder], device=first.device)
             context[at, : tokens.shape[1]] = tokens
             mask[at, : tokens.shape[1]] = attendable
         return context, mask
 
-    def _kind(self, text: str) -> str:
-        """Name of the encoder that reads a prompt."""
+    def _encoder_of(self, text: str) -> PromptEncoder:
+        """What reads a prompt."""
         if self.shots is not None and has_shots(text):
-            return "shots"
-        return "spoken" if self.spoken is not None and is_voiced(text) else "plain"
+            return self.shots
+        return self.spoken if self.spoken is not None and is_voiced(text) else self.plain
 
 
 def load_reader(codecs: CodecPaths, out: Path) -> PromptReader:
@@ -74,11 +74,11 @@ def load_reader(codecs: CodecPaths, out: Path) -> PromptReader:
         CheckpointError: If a file does not hold what it should.
     """
     plain = load_frozen("text_encoder", codecs.text_encoder, kind=PromptEncoder)
-    changes = {"spoken": (WORDS_FILE, codecs.spoken_words)}
-    changes["shots"] = (SHOT_WORDS_FILE, codecs.shot_words)
-    changed = {
-        kind: changed_prompts(plain, file, source, out)
-        for kind, (file, source) in changes.items()
-        if source is not None
-    }
-    return PromptReader(plain=plain, **changed)
+    spoken, shots = (
+        None if source is None else changed_prompts(plain, file, source, out)
+        for file, source in (
+            (WORDS_FILE, codecs.spoken_words),
+            (SHOT_WORDS_FILE, codecs.shot_words),
+        )
+    )
+    return PromptReader(plain=plain, spoken=spoken, shots=shots)

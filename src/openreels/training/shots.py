@@ -12,7 +12,13 @@ from openreels.training.references import ENDS
 from openreels.training.shot_truth import NUM_SHOT_TRUTHS
 from openreels.training.start import SEEN_TRUTHS
 from openreels.training.truth import NUM_CELL_TRUTHS
-from openreels.training.whole_world import LOOKS_CLIPS, LOOKS_PICTURES, LOOKS_WORLD, world_of
+from openreels.training.whole_world import (
+    LOOKS_CLIPS,
+    LOOKS_PICTURES,
+    LOOKS_WORLD,
+    own_buckets,
+    world_of,
+)
 
 SHOTS_WORLD = replace(LOOKS_WORLD, cut_share=1.0)
 SHOTS_CLIPS = replace(
@@ -38,7 +44,6 @@ def shots_of(mixed: TrainConfig) -> TrainConfig:
         A run from the shipped base with the changes for the world.
     """
     world = world_of(mixed)
-    plain = sum(bucket.weight for bucket in mixed.data)
     return replace(
         world,
         name="stage_shots",
@@ -49,7 +54,7 @@ def shots_of(mixed: TrainConfig) -> TrainConfig:
             ShardData(folder=SHOTS_CLIPS.folder, weight=0.46, batch_size=16),
             ShardData(folder=LOOKS_CLIPS.folder, weight=0.22, batch_size=16),
             ShardData(folder=LOOKS_PICTURES.folder, weight=0.08, batch_size=20),
-            *(replace(bucket, weight=0.24 * bucket.weight / plain) for bucket in mixed.data),
+            *own_buckets(mixed, 0.24),
         ),
         tasks=replace(world.tasks, structured_share=0.7),
         codecs=replace(mixed.codecs, shot_words="shipped"),

@@ -8,25 +8,28 @@ its tokens tell what the prompt says of the whole picture. That of shots (``trai
 from dataclasses import replace
 
 from openreels.stage.scene import CAMERAS
-from openreels.training.config import DEFAULT_MIX, ShardData, TrainConfig
+from openreels.training.config import ShardData, TrainConfig
 from openreels.training.heard import HEARD_WORLD
+from openreels.training.schedule import bucket_of
 from openreels.training.shots import shots_of
-from openreels.training.whole_world import LOOKS_CLIPS, LOOKS_PICTURES, LOOKS_WORLD
+from openreels.training.whole_world import (
+    GIVEN,
+    LOOKS_CLIPS,
+    LOOKS_PICTURES,
+    LOOKS_WORLD,
+    own_buckets,
+)
 
 _WHOLE = replace(LOOKS_WORLD, cut_share=0.0, effect_share=0.0)
 WEATHER_CLIPS = replace(
-    LOOKS_CLIPS,
-    folder="data/weather-2s",
+    bucket_of("weather-2s", 2.0, "1:1", 3072),
     start=310 * 10**6,
-    count=3072,
     world=replace(_WHOLE, weather_share=1.0, style_share=0.15),
 )
 """Clips in rain or snow wherever they are outdoors."""
 MOVING_CLIPS = replace(
-    LOOKS_CLIPS,
-    folder="data/moves-2s",
+    bucket_of("moves-2s", 2.0, "1:1", 3072),
     start=320 * 10**6,
-    count=3072,
     world=replace(
         _WHOLE,
         weather_share=0.3,
@@ -37,10 +40,8 @@ MOVING_CLIPS = replace(
 )
 """Clips whose camera pans or zooms."""
 SPOKEN_CLIPS = replace(
-    LOOKS_CLIPS,
-    folder="data/spoken-2s",
+    bucket_of("spoken-2s", 2.0, "1:1", 3072),
     start=340 * 10**6,
-    count=3072,
     world=replace(
         HEARD_WORLD,
         weather_share=0.15,
@@ -73,8 +74,6 @@ def weather_of(mixed: TrainConfig) -> TrainConfig:
         A run from the shipped base, with changes between those for the world and for shots
         (``openreels combine``, docs/training.md).
     """
-    given = tuple((name, 0.4 * share) for name, share in DEFAULT_MIX[4:])
-    plain = sum(bucket.weight for bucket in mixed.data)
     shots = shots_of(mixed)
     return replace(
         shots,
@@ -86,11 +85,11 @@ def weather_of(mixed: TrainConfig) -> TrainConfig:
             ShardData(folder=WEATHER_CLIPS.folder, weight=0.1, batch_size=16),
             ShardData(folder=MOVING_CLIPS.folder, weight=0.14, batch_size=16),
             ShardData(folder=SPOKEN_CLIPS.folder, weight=0.18, batch_size=16),
-            *(replace(bucket, weight=0.35 * bucket.weight / plain) for bucket in mixed.data),
+            *own_buckets(mixed, 0.35),
         ),
         tasks=replace(
             shots.tasks,
-            mix=(("t2v", 0.43), ("t2av", 0.37), ("t2i", 0.12), *given),
+            mix=(("t2v", 0.43), ("t2av", 0.37), ("t2i", 0.12), *GIVEN),
             structured_share=0.35,
         ),
         codecs=replace(mixed.codecs, spoken_words="shipped"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from openreels.nn.low_rank import LowRankConfig
 from openreels.stage.world import WorldSettings
-from openreels.training.config import DEFAULT_MIX, ShardData, TrainConfig
+from openreels.training.config import DEFAULT_MIX, ShardData, StageData, TrainConfig
 from openreels.training.references import ENDS, references_of
 from openreels.training.schedule import PICTURES, bucket_of
 
@@ -34,6 +34,19 @@ LOOKS_PICTURES = replace(
 LOOKS_CLIPS = replace(bucket_of("looks-2s", 2.0, "1:1", 4096), start=250 * 10**6, world=LOOKS_WORLD)
 LOOKS_DATA = (LOOKS_PICTURES, LOOKS_CLIPS)
 """Every bucket of the run but those of the base."""
+GIVEN = tuple((name, 0.4 * share) for name, share in DEFAULT_MIX[4:])
+"""The tasks of the mask interface, at two fifths of their share in the base's own run."""
+
+
+def own_buckets(mixed: TrainConfig, share: float) -> tuple[ShardData | StageData, ...]:
+    """The buckets of the base's own run, in its proportions.
+
+    Args:
+        mixed: The run that the base had.
+        share: What their weights sum to, in (0, 1].
+    """
+    plain = sum(bucket.weight for bucket in mixed.data)
+    return tuple(replace(bucket, weight=share * bucket.weight / plain) for bucket in mixed.data)
 
 
 def world_of(mixed: TrainConfig) -> TrainConfig:
@@ -49,8 +62,6 @@ def world_of(mixed: TrainConfig) -> TrainConfig:
     Returns:
         A run from the shipped base.
     """
-    given = tuple((name, 0.4 * share) for name, share in DEFAULT_MIX[4:])
-    plain = sum(bucket.weight for bucket in mixed.data)
     changes = references_of(mixed)
     return replace(
         changes,
@@ -60,11 +71,11 @@ def world_of(mixed: TrainConfig) -> TrainConfig:
         data=(
             ShardData(folder=LOOKS_PICTURES.folder, weight=0.35, batch_size=20),
             ShardData(folder=LOOKS_CLIPS.folder, weight=0.35, batch_size=16),
-            *(replace(bucket, weight=0.3 * bucket.weight / plain) for bucket in mixed.data),
+            *own_buckets(mixed, 0.3),
         ),
         tasks=replace(
             mixed.tasks,
-            mix=(("t2v", 0.66), ("t2av", 0.14), ("t2i", 0.12), *given),
+            mix=(("t2v", 0.66), ("t2av", 0.14), ("t2i", 0.12), *GIVEN),
             structured_share=0.4,
         ),
         change_weight=mixed.change_weight,
