@@ -16,6 +16,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.fast import FastBase, check_base, check_pair, find_fast
+from openreels.pipelines.keyframed import KeyframeChanges, find_keyframed
 from openreels.pipelines.low_rank import add_lora, find_referenced, taught_by, with_world
 from openreels.pipelines.shots import Cutting, find_shots
 from openreels.pipelines.voiced import Voiced, find_voiced
@@ -60,6 +61,8 @@ class Components:
     """The transformers with the changes for voices and music; None where the model has none."""
     shots: Cutting | None = None
     """All that is for prompts with several shots; None where the model has none."""
+    keyframed: KeyframeChanges | None = None
+    """Changes of the transformer for keyframes beside the clip; None where the model has none."""
     name: str = SHIPPED
     """Preset or folder that it came from, and low-rank changes that were added."""
     can: Capabilities = Capabilities()
@@ -116,6 +119,7 @@ class Components:
             text_encoder=self.shots.text_encoder,
             fast=self.shots.fast,
             voiced=self.shots.voiced,
+            keyframed=None,
         )
 
     @property
@@ -138,8 +142,9 @@ class Components:
                 may hold ``refiner.safetensors``, ``mmdit-references-lora.safetensors``,
                 ``mmdit-world-lora.safetensors``, ``mmdit-voices-lora.safetensors`` with
                 ``text_encoder-voices-lora.safetensors``, ``mmdit-shots-lora.safetensors`` with
-                ``text_encoder-shots-lora.safetensors``, and ``mmdit-fast.safetensors`` or
-                ``mmdit-fast-lora.safetensors``, which changes the base with its world.
+                ``text_encoder-shots-lora.safetensors``, ``mmdit-keyframes-lora.safetensors``, and
+                ``mmdit-fast.safetensors`` or ``mmdit-fast-lora.safetensors``; these two change the
+                base with its world.
             device: Where they go.
             loras: Files of low-rank changes that are added to the transformer, and how much of
                 each; what the folder holds as changes of the base has them too.
@@ -171,7 +176,7 @@ class Components:
             add_lora(mmdit, path, scale=scale)
         shots = find_shots(folder, mmdit, prompts)
         referenced, mmdit = find_referenced(folder, mmdit), with_world(folder, mmdit)
-        fast = find_fast(folder, mmdit)
+        fast, keyframed = find_fast(folder, mmdit), find_keyframed(folder, mmdit)
         distilled = None if fast is None else fast.network
         voiced = find_voiced(folder, mmdit, referenced, distilled, prompts)
         others = [referenced, distilled]
@@ -193,6 +198,7 @@ class Components:
             fast=fast,
             voiced=voiced,
             shots=shots,
+            keyframed=keyframed,
             video_vae=video_vae,
             audio_vae=audio_vae,
             text_encoder=prompts,

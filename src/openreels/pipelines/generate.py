@@ -28,7 +28,11 @@ from openreels.pipelines.components import Components, check_capable, untrained
 from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
 from openreels.pipelines.fast import chosen_fast
-from openreels.pipelines.keyframes import with_wanted_keyframes, without_keyframes
+from openreels.pipelines.keyframes import (
+    keyframing,
+    with_wanted_keyframes,
+    without_keyframes,
+)
 from openreels.pipelines.low_rank import base_for
 from openreels.pipelines.paste import paste_back
 from openreels.pipelines.settings import Sampling, sampling_of
@@ -118,6 +122,7 @@ def generate(
             fast, why = chosen_fast(components.fast, base, request, conditions)
             if fast is None:
                 conditions = with_wanted_keyframes(components, request, conditions, material)
+                base = keyframing(components, base, conditions)
         sampling = sampling_of(
             request, None if fast is None else fast.distilled.sampling, task=conditions.task
         )

@@ -28,6 +28,7 @@ from openreels.core.request import RESOLUTIONS, GenerationRequest
 from openreels.core.shapes import ClipShape
 from openreels.diffusion.solvers import Sample
 from openreels.media.clip import pixels_of
+from openreels.models.mmdit.model import MMDiT
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.cascade import HeldLatents, base_resolution, plan_cascade, refiner_of
 from openreels.pipelines.components import Components
@@ -64,6 +65,21 @@ def with_wanted_keyframes(
     return replace(conditions, keyframes=wanted, notes=(*conditions.notes, note))
 
 
+def keyframing(components: Components, base: MMDiT, conditions: Conditions) -> MMDiT:
+    """The network that makes a clip, and keyframes where they are wanted.
+
+    Args:
+        components: Networks.
+        base: What makes it without.
+        conditions: Whether there are keyframes.
+
+    Returns:
+        The base, or a copy of it with the changes for keyframes.
+    """
+    changes = components.keyframed
+    return base if changes is None or conditions.keyframes is None else changes.on(base)
+
+
 def without_keyframes(made: Sample, conditions: Conditions) -> tuple[Sample, HeldLatents]:
     """Take what the base made apart.
 
@@ -88,7 +104,7 @@ def _first_pass(
 ) -> Target | None:
     """What the first pass of the cascade makes, if it should have keyframes."""
     shape, around = conditions.shape, conditions.around
-    if not components.mmdit.config.keyframes or conditions.given is None or shape.num_frames == 1:
+    if conditions.given is None or shape.num_frames == 1 or not _can(components, conditions):
         return None
     if base_resolution(components, request) == request.resolution:
         return None
@@ -104,6 +120,14 @@ def _first_pass(
     target = cascade.targets[0]
     trained = tuple(SPACE_FACTOR * side for side in size)
     return target if (target.height, target.width) == trained else None
+
+
+def _can(components: Components, conditions: Conditions) -> bool:
+    """Whether there is a base that makes keyframes under these conditions."""
+    shown = (conditions.references.video, conditions.references.audio)
+    return components.mmdit.config.keyframes or (
+        components.keyframed is not None and shown == (None, None)
+    )
 
 
 def _given(

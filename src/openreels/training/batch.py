@@ -37,7 +37,7 @@ from openreels.diffusion.path import add_noise, velocity_of
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.patchify import patchify
 from openreels.training.config import TaskConfig, TrainConfig
-from openreels.training.keyframes import keyframes_known
+from openreels.training.keyframes import draw_window, keyframes_known, only_window
 from openreels.training.lesson_batch import changed_of, given_of, teach
 from openreels.training.precompute import LatentBatch
 from openreels.training.prompts import draw_prompts
@@ -313,7 +313,13 @@ class BatchMaker:
             given=clean,
         )
         inputs = with_keyframes(clip, keyframes, shape=place.shape, patch=patch)
-        return inputs, patchify(velocity_of(clean, noise), patch)
+        targets = patchify(velocity_of(clean, noise), patch)
+        source = generator(seed, "window", place.step)
+        if float(torch.rand((), generator=source)) >= self.config.tasks.window_share:
+            return inputs, targets
+        grid = (clean.shape[2], clean.shape[3] // patch, clean.shape[4] // patch)
+        window = draw_window(grid, source)
+        return only_window(inputs, window, num_clip=clip.tokens.shape[1]), targets[:, window]
 
     def _taught(
         self, latents: LatentBatch, draw: TaskDraw, step: int

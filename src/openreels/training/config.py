@@ -225,6 +225,8 @@ class TaskConfig:
     """Share of the batches of clips that are joint predictions (sec. 4.5), with high-resolution
     keyframes beside the clip, where a bucket has them. The rest is trained without, so that clips
     without keyframes do not get worse. Not given by the paper."""
+    window_share: float = 0.0
+    """Share of these that hold of every keyframe one window of half its sides, at half the cost."""
     num_variants: int = 4096
     """Paraphrases a caption is drawn from."""
     pictures_factor: int = 4
@@ -234,7 +236,7 @@ class TaskConfig:
 
     def __post_init__(self) -> None:
         shares = ("text_dropout", "short_share", "reference_dropout", "silent_lessons", "keyframes")
-        for name in (*shares, "blind_lessons", "strange_words", "structured_share"):
+        for name in (*shares, "blind_lessons", "strange_words", "structured_share", "window_share"):
             _check_share(name, getattr(self, name))
         if self.short_share + self.structured_share > 1:
             raise ValueError("short_share and structured_share must not be more than 1 together")

@@ -1,23 +1,15 @@
-"""The stage after all others: low-resolution clips and high-resolution keyframes in one pass.
+"""High-resolution keyframes beside low-resolution clips: latents and run of the shipped changes.
 
 Source: SkyReels-V4 (arXiv 2602.21818), Table 1 and sec. 4.5: joint prediction after the training
-proper. Not given by the paper: data, steps, share. Every other batch has keyframes; the rest is
-what the weights were trained on before, so that clips without keyframes do not get worse.
+proper. Not given by the paper: data, steps, share. Here they are low-rank changes of the finished
+base, which clips that are not refined do without, so that these cannot get worse.
 """
 
 from dataclasses import replace
 
-from openreels.core.config import from_dict
-from openreels.models.mmdit.config import MMDiTConfig
-from openreels.training.config import (
-    ClipConfig,
-    OptimConfig,
-    PrecomputeConfig,
-    ShardData,
-    TaskConfig,
-    TrainConfig,
-)
-from openreels.weights.checkpoint import read_network_header, shipped_path
+from openreels.nn.low_rank import LowRankConfig
+from openreels.training.config import ClipConfig, PrecomputeConfig, ShardData, TrainConfig
+from openreels.training.whole_world import GIVEN, LOOKS_WORLD
 
 
 def _bucket(seconds: float, ratio: str, count: int) -> PrecomputeConfig:
@@ -32,36 +24,59 @@ def _bucket(seconds: float, ratio: str, count: int) -> PrecomputeConfig:
     )
 
 
-KEYFRAME_DATA = (
-    _bucket(2.0, "1:1", 4096),
-    _bucket(3.0, "1:1", 1536),
-    _bucket(5.0, "1:1", 256),
-    _bucket(2.0, "16:9", 512),
-    _bucket(2.0, "9:16", 512),
+KEYFRAME_LOOKS = replace(
+    _bucket(2.0, "1:1", 1024),
+    folder="data/keyframes-looks-2s",
+    start=360 * 10**6,
+    world=replace(LOOKS_WORLD, cut_share=0.0, effect_share=0.0, style_share=0.15, face_share=0.2),
 )
-"""Clips of one, two and three keyframes, 32 kB each; a keyframe of 256x256 is 1024 tokens."""
+"""Clips with weather, styles, faces and overlays."""
+_BUCKETS = (
+    (_bucket(2.0, "1:1", 2560), 0.6, 8),
+    (KEYFRAME_LOOKS, 0.2, 8),
+    (_bucket(3.0, "1:1", 256), 0.08, 4),
+    (_bucket(2.0, "16:9", 192), 0.06, 4),
+    (_bucket(2.0, "9:16", 192), 0.06, 4),
+)
+"""Each with its share of the batches and its samples a batch."""
+KEYFRAME_DATA = tuple(bucket for bucket, _, _ in _BUCKETS)
+"""Clips of one and two keyframes, 32 kB each; a keyframe of 256x256 is 1024 tokens."""
+ENDS = tuple(
+    f"video.{layer}.{part}" for layer in ("token_in", "head.out") for part in ("weight", "bias")
+)
+"""Where latents enter and leave the network: those of fine pictures have other statistics."""
 
 
-def shipped_model() -> MMDiTConfig:
-    """Sizes of the shipped base, from the header of its weights."""
-    header = read_network_header(shipped_path("mmdit"))
-    return from_dict(MMDiTConfig, header.config, allow_missing=True)
+def keyframes_of(mixed: TrainConfig) -> TrainConfig:
+    """Joint prediction, as low-rank changes of the video branch of the base with its world.
 
+    Every batch has keyframes: what has none is made without these changes. Audio reads the video's
+    tokens, those of keyframes among them, as it did.
 
-def stage_keyframes() -> TrainConfig:
-    """Joint prediction, from the shipped weights."""
-    batch_sizes = (8, 4, 2, 4, 4)
-    weights = (0.5, 0.25, 0.05, 0.1, 0.1)
-    return TrainConfig(
+    Args:
+        mixed: The run that the base had.
+
+    Returns:
+        A run from the base with its changes for the world merged into it (``openreels merge``,
+        docs/refiner.md).
+    """
+    return replace(
+        mixed,
         name="stage_keyframes",
-        model=replace(shipped_model(), keyframes=True),
-        init="shipped",
+        model=replace(mixed.model, keyframes=True),
+        init="stage_keyframes/start.safetensors",
+        lora=LowRankConfig(rank=24, alpha=24.0, layers=("video.",), whole=ENDS),
         data=tuple(
             ShardData(folder=bucket.folder, weight=weight, batch_size=size)
-            for bucket, weight, size in zip(KEYFRAME_DATA, weights, batch_sizes, strict=True)
+            for bucket, weight, size in _BUCKETS
         ),
-        tasks=TaskConfig(keyframes=0.5),
-        optim=OptimConfig(lr=5e-4, warmup_steps=100, anneal_fraction=0.5),
-        truth_weight=4.0,
-        steps=6000,
+        tasks=replace(
+            mixed.tasks,
+            mix=(("t2v", 0.55), ("t2av", 0.33), *GIVEN),
+            structured_share=0.35,
+            keyframes=1.0,
+        ),
+        keyframe_weight=2.0,
+        truth_weight=0.3,
+        optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
     )

@@ -5,15 +5,17 @@ a keyframe is given. Here it is what the mask gives of the clip, at the keyframe
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from einops import repeat
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from openreels.conditioning.keyframes import keyframe_frames, keyframe_places
 from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR
 from openreels.core.arrays import LatentMask
+from openreels.core.modality import BranchInput
 from openreels.core.shapes import ClipShape
 from openreels.models.video_vae.model import VideoVAE
 from openreels.stage.render import render_video
@@ -68,3 +70,45 @@ def keyframes_known(
     pictures = torch.tensor(list(stills), device=known.device)
     some = some & ~(pictures[:, None] & moving[None])[..., None, None]
     return repeat(some, "b k h w -> b k (h p) (w q)", p=SPACE_FACTOR, q=SPACE_FACTOR)
+
+
+def draw_window(grid: tuple[int, int, int], source: torch.Generator) -> Int[Tensor, " m"]:
+    """Draw a window of half the rows and columns, the same of every keyframe.
+
+    Args:
+        grid: Keyframes, and rows and columns of their tokens.
+        source: Source of the draw.
+
+    Returns:
+        Indices of its tokens among those of all keyframes, keyframe by keyframe and row by row.
+    """
+    count, rows, columns = grid
+    sides = [max(1, side // 2) for side in (rows, columns)]
+    top, left = (
+        int(torch.randint(side - half + 1, (), generator=source))
+        for side, half in zip((rows, columns), sides, strict=True)
+    )
+    index = torch.arange(count * rows * columns).view(count, rows, columns)
+    return index[:, top : top + sides[0], left : left + sides[1]].flatten()
+
+
+def only_window(inputs: BranchInput, window: Int[Tensor, " m"], *, num_clip: int) -> BranchInput:
+    """Leave out the tokens of keyframes that are not in a window.
+
+    Args:
+        inputs: What ``with_keyframes`` gave.
+        window: Tokens of the keyframes that stay.
+        num_clip: Tokens of the clip and of the references before it, which stay, too.
+
+    Returns:
+        The rest, in order.
+    """
+    kept = torch.cat([torch.arange(num_clip), num_clip + window]).to(inputs.tokens.device)
+    shown, tags = inputs.attendable, inputs.tags
+    return replace(
+        inputs,
+        tokens=inputs.tokens[:, kept],
+        positions=inputs.positions[:, kept],
+        attendable=None if shown is None else shown[:, kept],
+        tags=None if tags is None else tags[:, kept],
+    )

@@ -37,7 +37,7 @@ from openreels.training.config import (
 )
 from openreels.training.distill_config import DistillConfig
 from openreels.training.heard import HEARD, heard_of
-from openreels.training.joint_prediction import KEYFRAME_DATA, stage_keyframes
+from openreels.training.joint_prediction import KEYFRAME_DATA, keyframes_of
 from openreels.training.references import REFERENCE_DATA, references_of
 from openreels.training.refiner_config import RefinerPairsConfig
 from openreels.training.refining import refiner, refiner_crops, refiner_data, refiner_whole
@@ -371,7 +371,7 @@ RECIPES: dict[str, Recipe] = {
     "stage_mixed": stage_mixed,
     "stage_sound": stage_sound,
     "stage_data_keyframes": lambda: KEYFRAME_DATA,
-    "stage_keyframes": _one(stage_keyframes),
+    "stage_keyframes": lambda: (keyframes_of(_run_of(stage_mixed())),),
     "stage_data_references": lambda: REFERENCE_DATA,
     "stage_data_heard": lambda: (HEARD,),
     "stage_heard": lambda: (heard_of(_run_of(stage_mixed()), SHORT[1]),),

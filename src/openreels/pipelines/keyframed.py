@@ -1,0 +1,68 @@
+"""Changes by which a base makes high-resolution keyframes beside a clip that is refined. Ours.
+
+Source: SkyReels-V4 (arXiv 2602.21818), sec. 4.5, whose base does so itself. A model may hold
+``mmdit-keyframes-lora.safetensors`` beside ``mmdit.safetensors``: changes of the base with its
+world for joint prediction. Clips that are refined run with them on top of those that they run with
+anyway; all others, and those with references, a source in context or several shots, run without.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from openreels.models.mmdit.model import MMDiT
+from openreels.weights.lora import LoraHeader, read_lora, with_changes
+
+KEYFRAMES_FILE = "mmdit-keyframes-lora.safetensors"
+"""Changes of the base for joint prediction; a model need not have them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyframeChanges:
+    """Low-rank changes that a base is given for a request and no longer."""
+
+    tensors: Mapping[str, Tensor]
+    """As ``weights.lora.read_lora`` gave them."""
+    header: LoraHeader
+    """The same."""
+    path: Path
+    """Where they came from, for messages."""
+
+    def on(self, base: MMDiT) -> MMDiT:
+        """A frozen copy of a base that makes keyframes; itself where it does so already.
+
+        Args:
+            base: What they leave alone is shared with it.
+
+        Raises:
+            CheckpointError: If they do not fit.
+        """
+        if base.config.keyframes:
+            return base
+        changed = with_changes(base, self.tensors, self.header, self.path)
+        changed.config = replace(changed.config, keyframes=True)
+        return changed
+
+
+def find_keyframed(folder: Path, base: MMDiT) -> KeyframeChanges | None:
+    """Read the changes for keyframes of a model's folder, and try whether they fit.
+
+    Args:
+        folder: With or without ``KEYFRAMES_FILE``.
+        base: The base that they are to change; stays as it is.
+
+    Returns:
+        The changes; None where the folder has none.
+
+    Raises:
+        CheckpointError: If they do not fit.
+    """
+    path = folder / KEYFRAMES_FILE
+    if not path.exists():
+        return None
+    tensors, header = read_lora(path)
+    changes = KeyframeChanges(tensors=tensors, header=header, path=path)
+    changes.on(base)
+    return changes
