@@ -20,7 +20,11 @@ from openreels.pipelines import denoise as module
 from openreels.pipelines.cascade import refiner_of
 from openreels.pipelines.fast import Distilled, FastBase
 from openreels.pipelines.generate import generate
-from openreels.pipelines.keyframes import with_wanted_keyframes, without_keyframes
+from openreels.pipelines.keyframes import (
+    NONE_MADE,
+    with_wanted_keyframes,
+    without_keyframes,
+)
 from openreels.pipelines.refine import Prompt, encode_given, refine_latents
 from openreels.pipelines.settings import MODES
 
@@ -79,6 +83,19 @@ def test_a_base_is_asked_only_where_it_has_learnt_them_and_a_refiner_takes_them(
     ):
         low, same = _conditions(other, request)
         assert same is low
+
+
+def test_a_request_may_refuse_them_and_is_told_where_there_are_none(model, plain):
+    low, same = _conditions(model, _request(joint_keyframes=False))
+    assert same is low
+    for other, fields in (
+        (plain, {}),
+        (model, {"resolution": "64p"}),
+        (model, {"kind": "image", "duration_s": None}),
+    ):
+        low, told = _conditions(other, _request(joint_keyframes=True, **fields))
+        assert told.keyframes is None
+        assert told.notes == (*low.notes, NONE_MADE)
 
 
 def test_the_first_pass_of_a_larger_size_has_them_too(model):

@@ -1,21 +1,31 @@
-from dataclasses import replace
-
 from openreels.conditioning.keyframes import keyframe_places
 from openreels.models.mmdit.model import MMDiT
-from openreels.training.joint_prediction import KEYFRAME_DATA, shipped_model, stage_keyframes
+from openreels.nn.low_rank import add_low_rank
+from openreels.training.joint_prediction import KEYFRAME_DATA
+from openreels.training.recipes import RECIPES
 from openreels.weights.checkpoint import load_network, shipped_path
 
 
-def test_it_goes_on_from_the_shipped_weights_with_their_config():
-    run = stage_keyframes()
-    shipped = load_network(shipped_path("mmdit"), kind=MMDiT).config
-    assert run.init == "shipped"
-    assert run.model == replace(shipped, keyframes=True) == replace(shipped_model(), keyframes=True)
+def _run():
+    (run,) = RECIPES["stage_keyframes"]()
+    return run
 
 
-def test_a_share_is_joint_and_clips_have_one_to_three_keyframes():
-    run = stage_keyframes()
-    assert 0 < run.tasks.keyframes < 1
+def test_its_changes_are_of_the_video_branch_of_the_shipped_base():
+    network = load_network(shipped_path("mmdit"), kind=MMDiT)
+    run = _run()
+    layers = add_low_rank(network, run.lora)
+    assert layers
+    assert all(name.startswith("video.") for name in layers)
+    trained = {name for name, value in network.named_parameters() if value.requires_grad}
+    assert set(run.lora.whole) <= trained
+    assert all(name.startswith("video.") for name in trained)
+
+
+def test_every_batch_is_joint_and_clips_have_one_or_two_keyframes():
+    run = _run()
+    assert run.model.keyframes
+    assert run.tasks.keyframes == 1.0
     assert [data.folder for data in run.data] == [part.folder for part in KEYFRAME_DATA]
     assert all(part.keyframes for part in KEYFRAME_DATA)
-    assert {len(keyframe_places(part.clip.shape)) for part in KEYFRAME_DATA} == {1, 2, 3}
+    assert {len(keyframe_places(part.clip.shape)) for part in KEYFRAME_DATA} == {1, 2}

@@ -118,6 +118,32 @@ def test_clip_and_sound_of_a_joint_prediction_are_those_without_keyframes(config
     assert joint.inputs.video.tokens.shape[1] == count + 2 * 16
 
 
+def test_a_window_is_a_part_of_every_keyframe_where_the_whole_has_it(config, prompts, data):
+    _, whole = _batch(config, prompts, data)
+    part = replace(config, tasks=replace(config.tasks, window_share=1.0))
+    found = set()
+    for step in range(12):
+        _, whole = _batch(config, prompts, data, step=step)
+        _, windowed = _batch(part, prompts, data, step=step)
+        own, seen = whole.inputs.video, windowed.inputs.video
+        count = own.tokens.shape[1] - 32
+        assert own.beside == (2, 4, 4)
+        assert seen.beside == (2, 2, 2)
+        assert torch.equal(seen.tokens[:, :count], own.tokens[:, :count])
+        assert torch.equal(windowed.targets.video, whole.targets.video)
+        places = seen.positions[0, count:].view(2, 2, 2, 3)
+        top, left = places[0, 0, 0, 1:].tolist()
+        found.add((top, left))
+        wide = own.positions[0, count:]
+        inside = ((wide[:, 1:] >= wide.new_tensor([top, left])).all(1)) & (
+            (wide[:, 1:] <= places[0, 1, 1, 1:]).all(1)
+        )
+        assert torch.equal(seen.positions[0, count:], wide[inside])
+        assert torch.equal(seen.tokens[:, count:], own.tokens[:, count:][:, inside])
+        assert torch.equal(windowed.keyframe_targets, whole.keyframe_targets[:, inside])
+    assert len(found) > 3
+
+
 def test_noisy_keyframes_lie_between_clean_and_target(config, prompts, data):
     latents, batch = _batch(config, prompts, data, ("t2av", "extend", "last"))
     own = batch.inputs.video.tokens[:, -32:].unflatten(-1, (4, 33))

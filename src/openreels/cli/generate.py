@@ -53,6 +53,10 @@ def generate(
     ] = None,
     negative_prompt: Annotated[str | None, _option(_WHAT, "What should not be there.")] = None,
     no_sound: Annotated[bool, _option(_WHAT, "Make no sound.", "--no-sound")] = False,
+    joint_keyframes: Annotated[
+        bool,
+        _option(_HOW, "Have the base make fine keyframes for the refiner.", "--joint-keyframes"),
+    ] = False,
     no_refine: Annotated[bool, _option(_HOW, "Leave the refiner out.", "--no-refine")] = False,
     no_enhance: Annotated[bool, _option(_HOW, "Take the prompt as it is.", "--no-enhance")] = False,
     enhancer: Annotated[
@@ -112,6 +116,7 @@ def generate(
         "negative_prompt": negative_prompt,
         "sound": False if no_sound else None,
         "refine": False if no_refine else None,
+        "joint_keyframes": True if joint_keyframes else None,
         "enhance": False if no_enhance else None,
         "first_frame": first_frame,
         "last_frame": last_frame,

@@ -136,6 +136,7 @@ def with_keyframes(
         ),
         attendable=None if shown is None else torch.nn.functional.pad(shown, more, value=True),
         tags=None if tags is None else torch.nn.functional.pad(tags, more),
+        beside=(noisy.shape[2], grid[0] // patch, grid[1] // patch),
     )
 
 

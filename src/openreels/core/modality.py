@@ -26,6 +26,9 @@ class BranchInput:
     whatever stands before or after (references, keyframes) stays dense."""
     grid_start: int = 0
     """Tokens before those of the grid: references."""
+    beside: tuple[int, int, int] | None = None
+    """Keyframes, and rows and columns of their tokens, which follow those of the grid; None means
+    that there are none."""
 
     def turned(self, by: int) -> "BranchInput":
         """The same branch with its first tokens at the end; positions, masks and tags go along.

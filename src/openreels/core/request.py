@@ -113,6 +113,8 @@ class GenerationRequest:
     """Whether sound is made; without it the audio branch does not run."""
     refine: bool = True
     """Whether the refiner runs, where the resolution asks for one."""
+    joint_keyframes: bool | None = None
+    """Whether the base makes keyframes for it (sec. 4.5); None is if it needs no changes to do."""
     enhance: bool = True
     """Whether the prompt is rewritten into the structured form first."""
     first_frame: str | None = None

@@ -203,6 +203,7 @@ def wishes_of(request: GenerationRequest, distilled: Distilled) -> tuple[str, ..
         "audio_guidance_scale": request.audio_guidance_scale is not None,
         "sync_guidance_scale": request.sync_guidance_scale is not None,
         "negative_prompt": bool(request.negative_prompt),
+        "joint_keyframes": bool(request.joint_keyframes),
         "steps": request.steps not in {None, distilled.num_steps},
     }
     return tuple(name for name, wished in wishes.items() if wished)

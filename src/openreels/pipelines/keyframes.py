@@ -2,8 +2,9 @@
 
 Source: SkyReels-V4 (arXiv 2602.21818), sec. 4.5. Not given by the paper: which clips have
 keyframes. Here a base that was trained to make them makes them for every clip of several frames
-that is refined from its first frame to its last, at the size of the first pass. A window of a
-longer clip (an extension) has none: its latents need not lie where the refined ones do.
+that is refined from its first frame to its last, at the size of the first pass; one that needs
+changes to do so (``pipelines.keyframed``) only where a request asks for them. A window of a longer
+clip (an extension) has none: its latents need not lie where the refined ones do.
 """
 
 from dataclasses import replace
@@ -34,6 +35,13 @@ from openreels.pipelines.cascade import HeldLatents, base_resolution, plan_casca
 from openreels.pipelines.components import Components
 from openreels.pipelines.denoise import clip_and_keyframes
 
+NONE_MADE = (
+    "no keyframes were made: they stand beside clips of several frames that are new or given in "
+    "part, have no references, no source and one shot, and are refined from 64 to 256 pixels, by a "
+    "model that has learnt them"
+)
+"""What a request for keyframes is told that has none."""
+
 
 def with_wanted_keyframes(
     components: Components, request: GenerationRequest, conditions: Conditions, material: Material
@@ -53,7 +61,9 @@ def with_wanted_keyframes(
     """
     target = _first_pass(components, request, conditions)
     if target is None:
-        return conditions
+        if not request.joint_keyframes:
+            return conditions
+        return replace(conditions, notes=(*conditions.notes, NONE_MADE))
     # What is changed by instruction keeps none of its pixels, as in the cascade.
     changed = conditions.task.source == "reference"
     held, _ = held_of(replace(request, edit=None) if changed else request, material, target)
@@ -104,7 +114,9 @@ def _first_pass(
 ) -> Target | None:
     """What the first pass of the cascade makes, if it should have keyframes."""
     shape, around = conditions.shape, conditions.around
-    if conditions.given is None or shape.num_frames == 1 or not _can(components, conditions):
+    if conditions.given is None or shape.num_frames == 1:
+        return None
+    if not _can(components, request, conditions):
         return None
     if base_resolution(components, request) == request.resolution:
         return None
@@ -122,12 +134,13 @@ def _first_pass(
     return target if (target.height, target.width) == trained else None
 
 
-def _can(components: Components, conditions: Conditions) -> bool:
-    """Whether there is a base that makes keyframes under these conditions."""
+def _can(components: Components, request: GenerationRequest, conditions: Conditions) -> bool:
+    """Whether there is a base that makes keyframes under these conditions, and it is to."""
+    if components.mmdit.config.keyframes:
+        return request.joint_keyframes is not False
     shown = (conditions.references.video, conditions.references.audio)
-    return components.mmdit.config.keyframes or (
-        components.keyframed is not None and shown == (None, None)
-    )
+    changes = components.keyframed is not None and shown == (None, None)
+    return changes and bool(request.joint_keyframes)
 
 
 def _given(

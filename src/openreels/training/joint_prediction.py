@@ -42,7 +42,9 @@ _BUCKETS = (
 KEYFRAME_DATA = tuple(bucket for bucket, _, _ in _BUCKETS)
 """Clips of one and two keyframes, 32 kB each; a keyframe of 256x256 is 1024 tokens."""
 ENDS = tuple(
-    f"video.{layer}.{part}" for layer in ("token_in", "head.out") for part in ("weight", "bias")
+    f"video.{layer}.{part}"
+    for layer in ("token_in", "near.first", "near.later.1", "head.out")
+    for part in ("weight", "bias")
 )
 """Where latents enter and leave the network: those of fine pictures have other statistics."""
 
@@ -75,8 +77,9 @@ def keyframes_of(mixed: TrainConfig) -> TrainConfig:
             mix=(("t2v", 0.55), ("t2av", 0.33), *GIVEN),
             structured_share=0.35,
             keyframes=1.0,
+            window_share=0.75,
         ),
-        keyframe_weight=2.0,
+        keyframe_weight=3.0,
         truth_weight=0.3,
         optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
     )

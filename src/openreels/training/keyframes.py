@@ -83,13 +83,18 @@ def draw_window(grid: tuple[int, int, int], source: torch.Generator) -> Int[Tens
         Indices of its tokens among those of all keyframes, keyframe by keyframe and row by row.
     """
     count, rows, columns = grid
-    sides = [max(1, side // 2) for side in (rows, columns)]
+    sides = window_sides(grid)
     top, left = (
         int(torch.randint(side - half + 1, (), generator=source))
         for side, half in zip((rows, columns), sides, strict=True)
     )
     index = torch.arange(count * rows * columns).view(count, rows, columns)
     return index[:, top : top + sides[0], left : left + sides[1]].flatten()
+
+
+def window_sides(grid: tuple[int, int, int]) -> tuple[int, int]:
+    """Rows and columns of a window, of those of a keyframe."""
+    return max(1, grid[1] // 2), max(1, grid[2] // 2)
 
 
 def only_window(inputs: BranchInput, window: Int[Tensor, " m"], *, num_clip: int) -> BranchInput:
@@ -104,11 +109,12 @@ def only_window(inputs: BranchInput, window: Int[Tensor, " m"], *, num_clip: int
         The rest, in order.
     """
     kept = torch.cat([torch.arange(num_clip), num_clip + window]).to(inputs.tokens.device)
-    shown, tags = inputs.attendable, inputs.tags
+    shown, tags, beside = inputs.attendable, inputs.tags, inputs.beside
     return replace(
         inputs,
         tokens=inputs.tokens[:, kept],
         positions=inputs.positions[:, kept],
         attendable=None if shown is None else shown[:, kept],
         tags=None if tags is None else tags[:, kept],
+        beside=None if beside is None else (beside[0], *window_sides(beside)),
     )

@@ -69,7 +69,7 @@ def test_places_on_the_grid_count_and_not_what_stands_beside_it():
     assert not torch.allclose(other, told[0])
 
 
-def test_references_and_keyframes_enter_as_without_it():
+def test_what_is_on_no_grid_enters_as_without_it():
     network = _network()
     inputs, context, _ = _inputs(before=4, behind=3)
     features = torch.randn(1, 32)
@@ -79,6 +79,26 @@ def test_references_and_keyframes_enter_as_without_it():
     outside = [0, 1, 2, 3, 22, 23, 24]
     assert torch.equal(looked[:, outside], entered[:, outside])
     assert (looked[:, 4:22] - entered[:, 4:22]).abs().amax(-1).gt(1e-4).all()
+
+
+def test_keyframes_are_seen_each_for_itself_on_their_own_grid():
+    network = _network()
+    inputs, context, _ = _inputs(before=4, behind=12)
+    video = replace(inputs.video, beside=(2, 2, 3))
+    features = torch.randn(1, 32)
+
+    def looked(given):
+        entered = network.video.enter(given.tokens, context).tokens
+        return network.video.look_around(entered, given, given.tokens, features) - entered
+
+    got = looked(video)
+    bare = looked(inputs.video)
+    assert torch.equal(got[:, :22], bare[:, :22])
+    for start in (22, 28):
+        alone = network.video.near(video.tokens[:, start : start + 6], features, (1, 2, 3))
+        torch.testing.assert_close(got[:, start : start + 6], alone)
+    # References that sparse attention has moved behind the keyframes stay as they were.
+    torch.testing.assert_close(looked(video.turned(4)).roll(4, 1), got)
 
 
 def test_sparse_attention_moves_references_behind_the_grid_and_back():

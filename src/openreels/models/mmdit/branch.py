@@ -3,6 +3,8 @@
 import math
 from typing import cast
 
+import torch
+from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -73,7 +75,7 @@ class Branch(nn.Module):
         tokens: Float[Tensor, "b m p"],
         features: Float[Tensor, "b w"],
     ) -> Float[Tensor, "b m w"]:
-        """Add to the tokens of the clip what is near them on its grid.
+        """Add to the tokens of the clip what is near them on its grid, and so for keyframes.
 
         Args:
             entered: Tokens at the width of the branch.
@@ -82,7 +84,7 @@ class Branch(nn.Module):
             features: What the noise level and the prompt say.
 
         Returns:
-            The tokens; those of references and keyframes as they were.
+            The tokens; those of references as they were.
 
         Raises:
             ValueError: If there is no grid.
@@ -91,7 +93,28 @@ class Branch(nn.Module):
             return entered
         first, last, grid = _grid_of(given)
         update = self.near(tokens[:, first:last], features, grid)
-        return entered + nn.functional.pad(update, (0, 0, first, entered.shape[1] - last))
+        if given.beside is not None:
+            some = tokens[:, last : last + math.prod(given.beside)]
+            update = torch.cat([update, self._alone(some, features, given.beside)], dim=1)
+        behind = entered.shape[1] - first - update.shape[1]
+        return entered + nn.functional.pad(update, (0, 0, first, behind))
+
+    def _alone(
+        self,
+        tokens: Float[Tensor, "b m p"],
+        features: Float[Tensor, "b w"],
+        grid: tuple[int, int, int],
+    ) -> Float[Tensor, "b m w"]:
+        """What is near the tokens of keyframes, each of which has nothing before or behind it."""
+        if self.near is None:
+            raise ValueError("what is near a token is seen by convolutions, got none")
+        count, rows, columns = grid
+        update = self.near(
+            rearrange(tokens, "b (k n) p -> (b k) n p", k=count),
+            repeat(features, "b w -> (b k) w", k=count),
+            (1, rows, columns),
+        )
+        return rearrange(update, "(b k) n w -> b (k n) w", k=count)
 
     def tell_near(
         self, given: BranchInput, features: Float[Tensor, "b w"]

@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from openreels.core.errors import CheckpointError
+from openreels.core.request import GenerationRequest
+from openreels.models.mmdit.model import MMDiT
+from openreels.nn.low_rank import LowRankConfig
+from openreels.pipelines.generate import generate
+from openreels.pipelines.keyframed import KEYFRAMES_FILE, KeyframeChanges, find_keyframed
+from openreels.pipelines.shots import Cutting
+from openreels.weights.lora import read_lora, save_lora
+
+LAYER = "video.token_in"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, components):
+    folder = tmp_path_factory.mktemp("keyframed")
+    weight = dict(components.mmdit.named_parameters())[f"{LAYER}.weight"]
+    torch.manual_seed(2)
+    factors = {
+        f"{LAYER}.lora_A.weight": torch.randn(1, weight.shape[1]),
+        f"{LAYER}.lora_B.weight": torch.randn(weight.shape[0], 1),
+    }
+    save_lora(folder / KEYFRAMES_FILE, components.mmdit, factors, LowRankConfig(rank=1, alpha=1.0))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def changes(folder, components):
+    return find_keyframed(folder, components.mmdit)
+
+
+def test_a_base_gets_the_changes_and_makes_keyframes_and_stays_as_it_is(changes, components):
+    base = components.mmdit
+    before = {name: value.clone() for name, value in base.state_dict().items()}
+    changed = changes.on(base)
+    assert changed.config == replace(base.config, keyframes=True)
+    assert not base.config.keyframes
+    tensors, _ = read_lora(changes.path)
+    product = tensors[f"{LAYER}.lora_B.weight"].float() @ tensors[f"{LAYER}.lora_A.weight"].float()
+    for name, value in changed.state_dict().items():
+        assert torch.equal(base.state_dict()[name], before[name])
+        expected = before[name] + product if name == f"{LAYER}.weight" else before[name]
+        torch.testing.assert_close(value, expected)
+    assert not any(parameter.requires_grad for parameter in changed.parameters())
+
+
+def test_a_base_that_makes_them_stays_itself(changes, components):
+    base = MMDiT(replace(components.mmdit.config, keyframes=True))
+    assert changes.on(base) is base
+
+
+def test_a_folder_need_not_have_them_and_they_must_fit(folder, tmp_path, components):
+    assert find_keyframed(tmp_path, components.mmdit) is None
+    config = components.mmdit.config
+    other = MMDiT(replace(config, width=2 * config.width, num_heads=2 * config.num_heads))
+    with pytest.raises(CheckpointError, match=KEYFRAMES_FILE):
+        find_keyframed(folder, other)
+
+
+@pytest.fixture(scope="module")
+def model(components, changes):
+    torch.manual_seed(1)
+    refiner = MMDiT(replace(components.mmdit.config, audio_channels=0, residual=0.5, skip=True))
+    refiner = refiner.eval().requires_grad_(False)
+    return replace(components, refiner=refiner, keyframed=changes)
+
+
+def _notes(model, **fields):
+    start = {"prompt": "a red ball", "steps": 1, "duration_s": 1.0, "resolution": "256p"}
+    result = generate(model, GenerationRequest(**(start | fields)))
+    return result.clip, [note for note in result.metadata["notes"] if "keyframes" in note]
+
+
+def test_they_run_for_refined_clips_that_ask_for_them_and_for_no_other(model, components):
+    bare = _notes(replace(model, keyframed=None))[0]
+    clip, notes = _notes(model, joint_keyframes=True)
+    assert notes == ["the base made keyframes of 256x256 at 0 s"]
+    assert not np.array_equal(clip.frames, bare.frames)
+    for fields in ({}, {"joint_keyframes": False}):
+        same, notes = _notes(model, **fields)
+        assert notes == []
+        assert np.array_equal(same.frames, bare.frames)
+        assert np.array_equal(same.waveform, bare.waveform)
+    _, notes = _notes(model, joint_keyframes=True, resolution="64p")
+    assert [note.split(":")[0] for note in notes] == ["no keyframes were made"]
+
+
+def test_several_shots_have_none(model):
+    shots = Cutting(mmdit=model.mmdit, text_encoder=model.text_encoder)
+    assert replace(model, shots=shots).cutting.keyframed is None
+    assert isinstance(model.keyframed, KeyframeChanges)
