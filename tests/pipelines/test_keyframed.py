@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from openreels.conditioning.build import build
+from openreels.conditioning.material import gather
 from openreels.core.errors import CheckpointError
 from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
 from openreels.nn.low_rank import LowRankConfig
+from openreels.pipelines.denoise import denoise
 from openreels.pipelines.generate import generate
 from openreels.pipelines.keyframed import KEYFRAMES_FILE, KeyframeChanges, find_keyframed
+from openreels.pipelines.keyframes import made_beside, with_wanted_keyframes, without_keyframes
+from openreels.pipelines.settings import sampling_of
 from openreels.pipelines.shots import Cutting
 from openreels.weights.lora import read_lora, save_lora
 
@@ -81,6 +86,7 @@ def test_they_run_for_refined_clips_that_ask_for_them_and_for_no_other(model, co
     clip, notes = _notes(model, joint_keyframes=True)
     assert notes == ["the base made keyframes of 256x256 at 0 s"]
     assert not np.array_equal(clip.frames, bare.frames)
+    assert np.array_equal(clip.waveform, bare.waveform)
     for fields in ({}, {"joint_keyframes": False}):
         same, notes = _notes(model, **fields)
         assert notes == []
@@ -88,6 +94,41 @@ def test_they_run_for_refined_clips_that_ask_for_them_and_for_no_other(model, co
         assert np.array_equal(same.waveform, bare.waveform)
     _, notes = _notes(model, joint_keyframes=True, resolution="64p")
     assert [note.split(":")[0] for note in notes] == ["no keyframes were made"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"sound": False}, {"steps": 3, "duration_s": 2.5}])
+def test_clip_and_sound_beside_them_are_those_without(model, fields):
+    start = {"prompt": "a red ball", "steps": 2, "duration_s": 1.0, "joint_keyframes": True}
+    request = GenerationRequest(**(start | fields), resolution="256p")
+    material = gather(replace(request, resolution="64p"))
+    sampling = sampling_of(request)
+    with torch.no_grad():
+        low = build(replace(request, resolution="64p"), model, material)
+        wanted = with_wanted_keyframes(model, request, low, material)
+        beside = made_beside(model, model.mmdit, wanted)
+        bare = denoise(model, low, sampling, seed=4)
+        made, held = without_keyframes(
+            denoise(model, wanted, sampling, seed=4, beside=beside), wanted
+        )
+        other, _ = without_keyframes(denoise(model, wanted, sampling, seed=4), wanted)
+    assert len(held) == len(wanted.keyframes.places)
+    assert all(one.std() > 0 for _, one in held)
+    assert torch.equal(made.video, bare.video)
+    assert not torch.equal(other.video, bare.video)
+    assert (bare.audio is None) == (made.audio is None) == (request.sound is False)
+    if bare.audio is not None:
+        assert torch.equal(made.audio, bare.audio)
+
+
+def test_a_base_of_its_own_makes_both(model):
+    trained = MMDiT(replace(model.mmdit.config, keyframes=True))
+    request = GenerationRequest(prompt="a", duration_s=1.0, resolution="256p")
+    own = replace(model, mmdit=trained.requires_grad_(False))
+    material = gather(replace(request, resolution="64p"))
+    low = build(replace(request, resolution="64p"), own, material)
+    wanted = with_wanted_keyframes(own, request, low, material)
+    assert wanted.keyframes is not None
+    assert made_beside(own, own.mmdit, wanted) is None
 
 
 def test_several_shots_have_none(model):

@@ -33,6 +33,7 @@ from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
 from openreels.diffusion.sample import Impose, Progress, hold_known, sample
 from openreels.diffusion.schedule import sampling_sigmas
 from openreels.diffusion.solvers import STEPPERS, Sample
+from openreels.models.mmdit.model import MMDiT
 from openreels.pipelines.components import Components
 from openreels.pipelines.settings import Sampling
 
@@ -187,6 +188,52 @@ def guided_denoiser(
     return denoise
 
 
+def denoiser_beside(
+    components: Components,
+    beside: MMDiT,
+    conditions: Conditions,
+    guidance: Guidance,
+    *,
+    audio_lag: float = 1.0,
+) -> Callable[[Sample, PerSample], Sample]:
+    """Make keyframes with a network of their own, in step with a clip that does not see them.
+
+    Clip and sound are what they are without keyframes. The other network reads both as they are at
+    every noise level, and of its velocities those of the keyframes count. Ours.
+
+    Args:
+        components: Networks; the transformer makes clip and sound.
+        beside: The transformer that makes the keyframes.
+        conditions: With keyframes.
+        guidance: As for ``guided_denoiser``.
+        audio_lag: The same.
+
+    Returns:
+        A ``core.protocols.Denoiser`` for one clip and its keyframes.
+    """
+    alone = replace(conditions, keyframes=None)
+    own = guided_denoiser(components, alone, guidance, audio_lag=audio_lag)
+    both = guided_denoiser(
+        replace(components, mmdit=beside),
+        conditions,
+        replace(guidance, sync=1.0),
+        audio_lag=audio_lag,
+    )
+
+    def denoise(noisy: Sample, sigma: PerSample) -> Sample:
+        if noisy.video is None:
+            raise ValueError("keyframes stand beside a picture, got sound alone")
+        clip, _ = clip_and_keyframes(noisy.video, conditions)
+        velocity, other = own(Joint(clip, noisy.audio), sigma), both(noisy, sigma)
+        if velocity.video is None or other.video is None:
+            raise ValueError("networks must give the picture that they are given, got none")
+        count = velocity.video[0, 0].numel()
+        cells = torch.cat([velocity.video.flatten(-3), other.video[..., count:]], dim=-1)
+        return Joint(cells, velocity.audio)
+
+    return denoise
+
+
 def _rows_of(branch: BranchInput | None, rows: int, dtype: torch.dtype) -> BranchInput | None:
     """One row, or two of which the second has no references, but the source of an edit."""
     if branch is None:
@@ -238,6 +285,7 @@ def denoise(
     sampling: Sampling,
     *,
     seed: int,
+    beside: MMDiT | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sample:
     """Generate the latents of a clip.
@@ -250,6 +298,7 @@ def denoise(
         conditions: What the network sees beside noise.
         sampling: Steps, solver, guidance and step cache.
         seed: Seed of the noise.
+        beside: What makes the keyframes; None is what makes the clip (``denoiser_beside``).
         progress: Called with the steps done and the steps in all.
 
     Returns:
@@ -266,11 +315,13 @@ def denoise(
         if progress is not None:
             progress(state.step, state.num_steps)
 
+    rule, lag = sampling.rule, sampling.audio_lag
+    if beside is None or conditions.keyframes is None:
+        denoiser = guided_denoiser(components, conditions, rule, audio_lag=lag)
+    else:
+        denoiser = denoiser_beside(components, beside, conditions, rule, audio_lag=lag)
     return sample(
-        continued(
-            guided_denoiser(components, conditions, sampling.rule, audio_lag=sampling.audio_lag),
-            sampling.cache,
-        ),
+        continued(denoiser, sampling.cache),
         noise,
         sampling_sigmas(sampling.num_steps, shift=sampling.shift),
         STEPPERS[sampling.stepper],

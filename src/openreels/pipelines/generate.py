@@ -29,7 +29,7 @@ from openreels.pipelines.denoise import denoise
 from openreels.pipelines.enhance import enhanced
 from openreels.pipelines.fast import chosen_fast
 from openreels.pipelines.keyframes import (
-    keyframing,
+    made_beside,
     with_wanted_keyframes,
     without_keyframes,
 )
@@ -122,7 +122,7 @@ def generate(
             fast, why = chosen_fast(components.fast, base, request, conditions)
             if fast is None:
                 conditions = with_wanted_keyframes(components, request, conditions, material)
-                base = keyframing(components, base, conditions)
+            beside = made_beside(components, base, conditions)
         sampling = sampling_of(
             request, None if fast is None else fast.distilled.sampling, task=conditions.task
         )
@@ -132,6 +132,7 @@ def generate(
                 conditions,
                 sampling,
                 seed=request.seed,
+                beside=beside,
                 progress=lambda done, total: stages.tell("denoise", done, total),
             )
         latents, keyframes = without_keyframes(made, conditions)

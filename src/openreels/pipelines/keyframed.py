@@ -2,8 +2,10 @@
 
 Source: SkyReels-V4 (arXiv 2602.21818), sec. 4.5, whose base does so itself. A model may hold
 ``mmdit-keyframes-lora.safetensors`` beside ``mmdit.safetensors``: changes of the base with its
-world for joint prediction. Clips that are refined run with them on top of those that they run with
-anyway; all others, and those with references, a source in context or several shots, run without.
+world for joint prediction. Where a clip is to have keyframes, a copy of the base with them reads
+the clip at every noise level and makes the keyframes; the clip and its sound are the base's own
+(``pipelines.denoise.denoiser_beside``), so a small base loses nothing to the new task. Requests
+with references, a source in context or several shots have no keyframes.
 """
 
 from collections.abc import Mapping

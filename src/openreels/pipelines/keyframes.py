@@ -75,19 +75,21 @@ def with_wanted_keyframes(
     return replace(conditions, keyframes=wanted, notes=(*conditions.notes, note))
 
 
-def keyframing(components: Components, base: MMDiT, conditions: Conditions) -> MMDiT:
-    """The network that makes a clip, and keyframes where they are wanted.
+def made_beside(components: Components, base: MMDiT, conditions: Conditions) -> MMDiT | None:
+    """The network that makes the keyframes of a clip, where its base does not.
 
     Args:
         components: Networks.
-        base: What makes it without.
+        base: What makes the clip.
         conditions: Whether there are keyframes.
 
     Returns:
-        The base, or a copy of it with the changes for keyframes.
+        A copy of the base with the changes for keyframes; None where it needs none.
     """
     changes = components.keyframed
-    return base if changes is None or conditions.keyframes is None else changes.on(base)
+    if changes is None or conditions.keyframes is None or base.config.keyframes:
+        return None
+    return changes.on(base)
 
 
 def without_keyframes(made: Sample, conditions: Conditions) -> tuple[Sample, HeldLatents]:

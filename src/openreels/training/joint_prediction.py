@@ -2,7 +2,7 @@
 
 Source: SkyReels-V4 (arXiv 2602.21818), Table 1 and sec. 4.5: joint prediction after the training
 proper. Not given by the paper: data, steps, share. Here they are low-rank changes of the finished
-base, which clips that are not refined do without, so that these cannot get worse.
+base, which makes the clips themselves without them, so that these cannot get worse.
 """
 
 from dataclasses import replace
@@ -52,8 +52,8 @@ ENDS = tuple(
 def keyframes_of(mixed: TrainConfig) -> TrainConfig:
     """Joint prediction, as low-rank changes of the video branch of the base with its world.
 
-    Every batch has keyframes: what has none is made without these changes. Audio reads the video's
-    tokens, those of keyframes among them, as it did.
+    Every batch has keyframes, and next to nothing but their error counts: clip and sound are made
+    without these changes (``pipelines.keyframed``), which only have to read them.
 
     Args:
         mixed: The run that the base had.
@@ -79,7 +79,7 @@ def keyframes_of(mixed: TrainConfig) -> TrainConfig:
             keyframes=1.0,
             window_share=0.75,
         ),
-        keyframe_weight=3.0,
-        truth_weight=0.3,
+        keyframe_weight=20.0,
+        truth_weight=0.0,
         optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
     )
