@@ -5,6 +5,7 @@ from openreels.core.joint import Joint
 from openreels.diffusion.lag import (
     from_clock,
     lagging_level,
+    leading_level,
     velocity_from_clock,
     velocity_on_clock,
 )
@@ -29,6 +30,11 @@ def test_the_ratio_of_noise_to_data_grows_by_the_lag():
     assert levels[0] == 0
     assert levels[-1] == 1
     assert torch.equal(lagging_level(LEVELS, 1.0), LEVELS)
+
+
+@pytest.mark.parametrize("lag", [1.0, 2.5, 16.0])
+def test_who_leads_is_found_from_who_lags(lag):
+    torch.testing.assert_close(leading_level(lagging_level(LEVELS, lag), lag), LEVELS)
 
 
 @pytest.mark.parametrize("lag", [1.0, 2.5, 16.0])

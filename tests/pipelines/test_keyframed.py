@@ -7,12 +7,14 @@ import torch
 from openreels.conditioning.build import build
 from openreels.conditioning.material import gather
 from openreels.core.errors import CheckpointError
+from openreels.core.joint import Joint
 from openreels.core.request import GenerationRequest
 from openreels.models.mmdit.model import MMDiT
 from openreels.nn.low_rank import LowRankConfig
-from openreels.pipelines.denoise import denoise
+from openreels.nn.patchify import patchify
+from openreels.pipelines.denoise import Beside, denoise
 from openreels.pipelines.generate import generate
-from openreels.pipelines.keyframed import KEYFRAMES_FILE, KeyframeChanges, find_keyframed
+from openreels.pipelines.keyframed import KEYFRAMES_FILE, LAG, KeyframeChanges, find_keyframed
 from openreels.pipelines.keyframes import made_beside, with_wanted_keyframes, without_keyframes
 from openreels.pipelines.settings import sampling_of
 from openreels.pipelines.shots import Cutting
@@ -118,6 +120,49 @@ def test_clip_and_sound_beside_them_are_those_without(model, fields):
     assert (bare.audio is None) == (made.audio is None) == (request.sound is False)
     if bare.audio is not None:
         assert torch.equal(made.audio, bare.audio)
+
+
+class _Exact(MMDiT):
+    """Knows the keyframes, and gives the velocity that leads there from its own level."""
+
+    clean: torch.Tensor
+
+    def forward(self, inputs, context, context_mask, sigma, context_tags=None, *, sparsity=None):
+        tokens = inputs.video.tokens
+        velocity = torch.zeros(*tokens.shape[:2], self.config.video_out)
+        count = self.clean.shape[1]
+        noisy = tokens[:, -count:].unflatten(-1, (4, 33))[..., :16].flatten(2)
+        velocity[:, -count:] = (noisy - self.clean) / sigma.video[:, None, None]
+        audio = None if inputs.audio is None else torch.zeros_like(inputs.audio.tokens)
+        return Joint(velocity, audio)
+
+
+@pytest.mark.parametrize("lag", [1.0, 8.0])
+def test_keyframes_that_lag_arrive_where_their_velocity_leads(model, lag):
+    request = GenerationRequest(
+        prompt="a", duration_s=1.0, resolution="256p", joint_keyframes=True, steps=4
+    )
+    material = gather(replace(request, resolution="64p"))
+    clean = torch.randn(1, 16, 1, 32, 32, generator=torch.Generator().manual_seed(5))
+    network = _Exact(model.mmdit.config)
+    network.clean = patchify(clean, 2)
+    with torch.no_grad():
+        low = build(replace(request, resolution="64p"), model, material)
+        wanted = with_wanted_keyframes(model, request, low, material)
+        beside = Beside(network=network, lag=lag)
+        sampling = replace(sampling_of(request), stepper="euler")
+        made, held = without_keyframes(
+            denoise(model, wanted, sampling, seed=4, beside=beside), wanted
+        )
+        bare = denoise(model, low, sampling, seed=4)
+    torch.testing.assert_close(held[0][1], clean, atol=1e-4, rtol=1e-4)
+    assert torch.equal(made.video, bare.video)
+
+
+def test_a_run_tells_how_far_they_lag(changes):
+    assert changes.lag == 1.0
+    told = replace(changes.header, metadata={LAG: 8.0})
+    assert replace(changes, header=told).lag == 8.0
 
 
 def test_a_base_of_its_own_makes_both(model):

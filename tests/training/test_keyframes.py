@@ -144,6 +144,30 @@ def test_a_window_is_a_part_of_every_keyframe_where_the_whole_has_it(config, pro
     assert len(found) > 3
 
 
+def test_where_keyframes_lag_the_clip_and_its_sound_are_clearer(config, prompts, data):
+    levels = replace(config.sigma, keyframe_lag=4.0, lag_share=1.0, max_lag=2.0)
+    lagging = replace(config, sigma=levels)
+    even = replace(config, sigma=replace(levels, keyframe_lag=1.0))
+    _, batch = _batch(lagging, prompts, data)
+    _, same = _batch(even, prompts, data)
+    assert torch.equal(batch.sigma, same.sigma)
+    assert torch.equal(batch.inputs.video.tokens[:, -32:], same.inputs.video.tokens[:, -32:])
+    ahead = batch.sigma / (4 - 3 * batch.sigma)
+    assert (batch.audio_sigma < same.audio_sigma).all()
+    assert (batch.audio_sigma >= ahead).all()
+    count = batch.targets.video.shape[1]
+    noisy, other = (
+        one.inputs.video.tokens[:, :count].unflatten(-1, (4, 33))[..., :16].flatten(2)
+        for one in (batch, same)
+    )
+    # Both lie on the path from clean to noise, the lagging one nearer to what is clean.
+    clean = other - same.sigma[:, None, None] * same.targets.video
+    torch.testing.assert_close(noisy, clean + ahead[:, None, None] * batch.targets.video)
+    _, bare = _batch(lagging, prompts, data, bare=True)
+    _, plain = _batch(even, prompts, data, bare=True)
+    assert torch.equal(bare.inputs.video.tokens, plain.inputs.video.tokens)
+
+
 def test_noisy_keyframes_lie_between_clean_and_target(config, prompts, data):
     latents, batch = _batch(config, prompts, data, ("t2av", "extend", "last"))
     own = batch.inputs.video.tokens[:, -32:].unflatten(-1, (4, 33))

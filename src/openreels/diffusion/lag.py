@@ -29,6 +29,19 @@ def lagging_level(sigma: PerSample, lag: PerSample | float) -> PerSample:
     return lag * sigma / (1 + (lag - 1) * sigma)
 
 
+def leading_level(sigma: PerSample, lag: PerSample | float) -> PerSample:
+    """Invert ``lagging_level``: the level of the video where what lags is at ``sigma``.
+
+    Args:
+        sigma: Noise levels of what lags, in [0, 1].
+        lag: >= 1; 1 is the same level.
+
+    Returns:
+        Levels in [0, 1], at most ``sigma``.
+    """
+    return sigma / (lag - (lag - 1) * sigma)
+
+
 def from_clock(scaled: Float[Tensor, "*s"], sigma: PerSample, lag: float) -> Float[Tensor, "*s"]:
     """Noisy audio at its own level, of what travels on the clock of the video.
 

@@ -36,6 +36,9 @@ class NoiseLevelConfig:
     max_lag: float = 16.0
     """Largest such lag (``diffusion.lag``), >= 1; lags are drawn from 1 to it, evenly by their
     logarithm."""
+    keyframe_lag: float = 1.0
+    """The same of high-resolution keyframes beside a clip, one number for all, >= 1. What the
+    network is told is their level; the clip is clearer. For changes that make keyframes alone."""
     stratified: bool = True
     """Draw one level from each of as many equal parts as there are samples, in random order: the
     same distribution a sample, less variance a batch. Ours."""
@@ -47,8 +50,9 @@ class NoiseLevelConfig:
             raise ValueError(f"uniform_share must lie in [0, 1], got {self.uniform_share}")
         if not 0 <= self.lag_share <= 1:
             raise ValueError(f"lag_share must lie in [0, 1], got {self.lag_share}")
-        if not self.max_lag >= 1:
-            raise ValueError(f"max_lag must be at least 1 (none), got {self.max_lag}")
+        for name, lag in (("max_lag", self.max_lag), ("keyframe_lag", self.keyframe_lag)):
+            if not lag >= 1:
+                raise ValueError(f"{name} must be at least 1 (none), got {lag}")
 
 
 def draw_sigmas(

@@ -1,7 +1,7 @@
 """Conditions to latents: the guided denoiser of the joint transformer, and the loop around it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from einops import repeat
@@ -154,23 +154,16 @@ def guided_denoiser(
         if lags and noisy.audio is not None:
             level = Joint(sigma, lagging_level(sigma, audio_lag))
             noisy = Joint(noisy.video, from_clock(noisy.audio, sigma, audio_lag))
-        inputs = branch_inputs(components, conditions, noisy)
-        tokens = components.mmdit(
-            inputs.map(lambda branch: _rows_of(branch, rows, dtype)),
-            context[:rows],
-            mask[:rows],
-            level.map(lambda one: one.expand(rows)),
-            named[:rows],
-        )
-        velocity = _latents(components, tokens, noisy, conditions)
+        velocity = _velocities(components, conditions, noisy, level, rows=rows)
         seeing = _row(velocity.audio, 0)
         if rows == 2:
             velocity = combine(
                 velocity.map(lambda v: _row(v, 0)), velocity.map(lambda v: _row(v, 1)), guidance
             )
         if guidance.sync != 1 and noisy.video is not None and seeing is not None:
+            heard = branch_inputs(components, conditions, noisy).audio
             alone = components.mmdit(
-                Joint(None, _rows_of(inputs.audio, 1, dtype)),
+                Joint(None, _rows_of(heard, 1, dtype)),
                 context[:1],
                 mask[:1],
                 level,
@@ -188,50 +181,85 @@ def guided_denoiser(
     return denoise
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beside:
+    """What makes keyframes in step with a clip."""
+
+    network: MMDiT
+    """The transformer."""
+    lag: float = 1.0
+    """How far keyframes lag behind the clip (``diffusion.lag``), >= 1. They are taken and given as
+    they travel on its clock; their network is told their own level."""
+
+
 def denoiser_beside(
-    components: Components,
-    beside: MMDiT,
-    conditions: Conditions,
-    guidance: Guidance,
-    *,
-    audio_lag: float = 1.0,
+    components: Components, beside: Beside, conditions: Conditions, sampling: Sampling
 ) -> Callable[[Sample, PerSample], Sample]:
     """Make keyframes with a network of their own, in step with a clip that does not see them.
 
     Clip and sound are what they are without keyframes. The other network reads both as they are at
-    every noise level, and of its velocities those of the keyframes count. Ours.
+    every noise level, and of its velocities those of the keyframes count. It is not guided: the
+    clip that it follows is. Ours.
 
     Args:
         components: Networks; the transformer makes clip and sound.
-        beside: The transformer that makes the keyframes.
+        beside: What makes the keyframes.
         conditions: With keyframes.
-        guidance: As for ``guided_denoiser``.
-        audio_lag: The same.
+        sampling: Guidance of clip and sound, and how far the sound lags behind.
 
     Returns:
         A ``core.protocols.Denoiser`` for one clip and its keyframes.
     """
-    alone = replace(conditions, keyframes=None)
-    own = guided_denoiser(components, alone, guidance, audio_lag=audio_lag)
-    both = guided_denoiser(
-        replace(components, mmdit=beside),
-        conditions,
-        replace(guidance, sync=1.0),
-        audio_lag=audio_lag,
-    )
+    alone, audio_lag = replace(conditions, keyframes=None), sampling.audio_lag
+    own = guided_denoiser(components, alone, sampling.rule, audio_lag=audio_lag)
+    other, lag = replace(components, mmdit=beside.network), beside.lag
 
     def denoise(noisy: Sample, sigma: PerSample) -> Sample:
         if noisy.video is None:
             raise ValueError("keyframes stand beside a picture, got sound alone")
-        clip, _ = clip_and_keyframes(noisy.video, conditions)
-        velocity, other = own(Joint(clip, noisy.audio), sigma), both(noisy, sigma)
-        if velocity.video is None or other.video is None:
+        clip, scaled = clip_and_keyframes(noisy.video, conditions)
+        if scaled is None:
+            raise ValueError("a network of their own makes keyframes, got conditions without")
+        velocity = own(Joint(clip, noisy.audio), sigma)
+        keyframes, audio = from_clock(scaled, sigma, lag), noisy.audio
+        if audio is not None:
+            audio = from_clock(audio, sigma, audio_lag)
+        level = Joint(lagging_level(sigma, lag), lagging_level(sigma, audio_lag))
+        seen = Joint(join_cells(clip, keyframes), audio)
+        cells = _velocities(other, conditions, seen, level, rows=1).video
+        if velocity.video is None or cells is None:
             raise ValueError("networks must give the picture that they are given, got none")
-        count = velocity.video[0, 0].numel()
-        cells = torch.cat([velocity.video.flatten(-3), other.video[..., count:]], dim=-1)
-        return Joint(cells, velocity.audio)
+        _, found = part_cells(cells, clip=_grid(clip), keyframes=_grid(keyframes))
+        onward = velocity_on_clock(found, keyframes, sigma, lag)
+        return Joint(join_cells(velocity.video, onward), velocity.audio)
 
     return denoise
+
+
+def _grid(latents: Tensor) -> tuple[int, int, int]:
+    return (latents.shape[2], latents.shape[3], latents.shape[4])
+
+
+def _velocities(
+    components: Components,
+    conditions: Conditions,
+    noisy: Sample,
+    level: Joint[PerSample],
+    *,
+    rows: int,
+) -> Sample:
+    """Evaluate the transformer once: with the prompt, and in a second row without."""
+    dtype = next(components.mmdit.parameters()).dtype
+    tokens = components.mmdit(
+        branch_inputs(components, conditions, noisy).map(
+            lambda branch: _rows_of(branch, rows, dtype)
+        ),
+        conditions.context.to(components.device, dtype)[:rows],
+        conditions.context_mask.to(components.device)[:rows],
+        level.map(lambda one: one.expand(rows)),
+        conditions.context_tags.to(components.device)[:rows],
+    )
+    return _latents(components, tokens, noisy, conditions)
 
 
 def _rows_of(branch: BranchInput | None, rows: int, dtype: torch.dtype) -> BranchInput | None:
@@ -285,7 +313,7 @@ def denoise(
     sampling: Sampling,
     *,
     seed: int,
-    beside: MMDiT | None = None,
+    beside: Beside | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Sample:
     """Generate the latents of a clip.
@@ -309,17 +337,21 @@ def denoise(
     if noise.video is not None and noise.audio is not None:
         stronger: Sample = Joint(noise.video, noise.audio * sampling.audio_lag)
         noise = stronger
+    if beside is None or conditions.keyframes is None or noise.video is None:
+        denoiser = guided_denoiser(
+            components, conditions, sampling.rule, audio_lag=sampling.audio_lag
+        )
+    else:
+        denoiser = denoiser_beside(components, beside, conditions, sampling)
+        clip, keyframes = clip_and_keyframes(noise.video, conditions)
+        if keyframes is not None:
+            noise = Joint(join_cells(clip, keyframes * beside.lag), noise.audio)
     impose = _hold_given(conditions, noise)
 
     def report(state: Progress) -> None:
         if progress is not None:
             progress(state.step, state.num_steps)
 
-    rule, lag = sampling.rule, sampling.audio_lag
-    if beside is None or conditions.keyframes is None:
-        denoiser = guided_denoiser(components, conditions, rule, audio_lag=lag)
-    else:
-        denoiser = denoiser_beside(components, beside, conditions, rule, audio_lag=lag)
     return sample(
         continued(denoiser, sampling.cache),
         noise,

@@ -19,6 +19,8 @@ from openreels.weights.lora import LoraHeader, read_lora, with_changes
 
 KEYFRAMES_FILE = "mmdit-keyframes-lora.safetensors"
 """Changes of the base for joint prediction; a model need not have them."""
+LAG = "keyframe_lag"
+"""Key of the header's metadata that holds how far keyframes lag behind the clip."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +33,11 @@ class KeyframeChanges:
     """The same."""
     path: Path
     """Where they came from, for messages."""
+
+    @property
+    def lag(self) -> float:
+        """How far keyframes lag behind the clip on the way from noise (``diffusion.lag``), >= 1."""
+        return float(self.header.metadata.get(LAG, 1.0))
 
     def on(self, base: MMDiT) -> MMDiT:
         """A frozen copy of a base that makes keyframes; itself where it does so already.

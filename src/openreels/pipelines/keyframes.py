@@ -33,7 +33,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.cascade import HeldLatents, base_resolution, plan_cascade, refiner_of
 from openreels.pipelines.components import Components
-from openreels.pipelines.denoise import clip_and_keyframes
+from openreels.pipelines.denoise import Beside, clip_and_keyframes
 
 NONE_MADE = (
     "no keyframes were made: they stand beside clips of several frames that are new or given in "
@@ -75,8 +75,8 @@ def with_wanted_keyframes(
     return replace(conditions, keyframes=wanted, notes=(*conditions.notes, note))
 
 
-def made_beside(components: Components, base: MMDiT, conditions: Conditions) -> MMDiT | None:
-    """The network that makes the keyframes of a clip, where its base does not.
+def made_beside(components: Components, base: MMDiT, conditions: Conditions) -> Beside | None:
+    """What makes the keyframes of a clip, where its base does not.
 
     Args:
         components: Networks.
@@ -89,7 +89,7 @@ def made_beside(components: Components, base: MMDiT, conditions: Conditions) -> 
     changes = components.keyframed
     if changes is None or conditions.keyframes is None or base.config.keyframes:
         return None
-    return changes.on(base)
+    return Beside(network=changes.on(base), lag=changes.lag)
 
 
 def without_keyframes(made: Sample, conditions: Conditions) -> tuple[Sample, HeldLatents]:

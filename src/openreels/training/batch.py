@@ -31,7 +31,7 @@ from openreels.core.modality import BranchInput
 from openreels.core.protocols import Conditioner
 from openreels.core.seeding import generator
 from openreels.core.shapes import ClipShape
-from openreels.diffusion.lag import lagging_level
+from openreels.diffusion.lag import lagging_level, leading_level
 from openreels.diffusion.noise_levels import draw_lags, draw_sigmas
 from openreels.diffusion.path import add_noise, velocity_of
 from openreels.models.mmdit.config import MMDiTConfig
@@ -226,7 +226,9 @@ class BatchMaker:
         if draw.video and draw.sound:
             source = generator(seed, "lags", step)
             lags = draw_lags(len(draw.names), self.config.sigma, generator=source)
-        audio_sigma = None if lags is None else lagging_level(sigma, lags)
+        fine = self._keyframes(latents, draw, step)
+        level = sigma if fine is None else leading_level(sigma, self.config.sigma.keyframe_lag)
+        audio_sigma = None if lags is None else lagging_level(level, lags)
         taught = self._taught(latents, draw, step)
         if taught is None:
             prompts = draw_prompts(
@@ -240,17 +242,16 @@ class BatchMaker:
         video = audio = keyframe_targets = None
         if draw.video:
             place = _Place(shape=shape, black=black, step=step)
-            video, known = self._video(latents, draw, place, sigma, before.video)
-            clean = self._keyframes(latents, draw, step)
-            if clean is not None:
-                inputs, keyframe_targets = self._beside(video[0], clean, known, draw, place, sigma)
+            video, known = self._video(latents, draw, place, level, before.video)
+            if fine is not None:
+                inputs, keyframe_targets = self._beside(video[0], fine, known, draw, place, sigma)
                 video = (inputs, video[1])
         if draw.sound:
             noise = torch.randn(
                 latents.audio.shape, generator=generator(seed, "noise", "audio", step)
             )
-            level = sigma if audio_sigma is None else audio_sigma
-            audio = _noised_audio(latents.audio, noise, level, before.audio)
+            heard = sigma if audio_sigma is None else audio_sigma
+            audio = _noised_audio(latents.audio, noise, heard, before.audio)
         return TrainingBatch(
             inputs=Joint(video and video[0], audio and audio[0]),
             targets=Joint(video and video[1], audio and audio[1]),
@@ -285,7 +286,7 @@ class BatchMaker:
     def _keyframes(self, latents: LatentBatch, draw: TaskDraw, step: int) -> VideoLatents | None:
         """Clean latents of the keyframes, if the batch is a joint prediction."""
         share = self.config.tasks.keyframes
-        if not share or latents.keyframes is None or draw.picture:
+        if not share or latents.keyframes is None or draw.picture or not draw.video:
             return None
         chance = torch.rand((), generator=generator(self.config.seed, "keyframes", step))
         return latents.keyframes if float(chance) < share else None

@@ -9,6 +9,7 @@ import torch
 from openreels.core.config import to_dict
 from openreels.nn.low_rank import LowRankConfig, low_rank_factors
 from openreels.pipelines.fast import FAST_FILE, FAST_LORA_FILE, MARK
+from openreels.pipelines.keyframed import KEYFRAMES_FILE, LAG
 from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE
 from openreels.training.checkpoint import TrainState
 from openreels.training.config import TrainConfig
@@ -21,6 +22,8 @@ def export_file(config: TrainConfig) -> str:
     """Name of the exported weights: what a model's folder calls them."""
     if config.lora is not None and config.distill is not None:
         return FAST_LORA_FILE
+    if config.lora is not None and config.model.keyframes:
+        return KEYFRAMES_FILE
     if config.lora is not None:
         return REFERENCES_FILE if NAMES in config.lora.whole else "lora.safetensors"
     return "mmdit.safetensors" if config.distill is None else FAST_FILE
@@ -51,6 +54,8 @@ def export_weights(folder: Path, state: TrainState, config: TrainConfig) -> None
         story["taught"] = list(taught)
     if config.distill is not None:
         story |= {MARK: to_dict(config.distill.mark)}
+    if config.model.keyframes:
+        story[LAG] = config.sigma.keyframe_lag
     stem = "lora" if config.lora is not None else "mmdit"
     for index, average in enumerate(state.averages):
         name = f"{stem}-ema{average.decay}.safetensors" if index else export_file(config)

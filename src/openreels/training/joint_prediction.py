@@ -79,6 +79,7 @@ def keyframes_of(mixed: TrainConfig) -> TrainConfig:
             keyframes=1.0,
             window_share=0.75,
         ),
+        sigma=replace(mixed.sigma, keyframe_lag=8.0),
         keyframe_weight=20.0,
         truth_weight=0.0,
         optim=replace(mixed.optim, lr=1.2e-3, anneal_fraction=0.6, ema_decays=(0.99,)),
