@@ -8,6 +8,7 @@ from openreels.conditioning.keyframes import (
     keyframe_places,
     keyframe_positions,
     part_cells,
+    place_code,
     refined_place,
     split_keyframes,
     with_keyframes,
@@ -85,7 +86,19 @@ def _tokens(noisy, given, known):
     return video_branch(noisy, given, known, fps=SHAPE.fps, patch=2).tokens
 
 
-def test_what_is_given_stands_in_the_channels_beside_and_nothing_else():
+def test_every_part_of_a_coarse_cell_has_a_code_of_its_own():
+    code = place_code(torch.zeros(2, 16, 2, 8, 12))
+    assert code.shape == (2, 16, 2, 8, 12)
+    assert (code.sum(1) == 1).all()
+    block = code[0, :, 0, :4, :4].reshape(16, 16)
+    assert torch.equal(block, torch.eye(16))
+    for row in range(0, 8, 4):
+        for column in range(0, 12, 4):
+            part = code[:, :, :, row : row + 4, column : column + 4]
+            assert torch.equal(part, code[:, :, :, :4, :4])
+
+
+def test_what_is_given_stands_in_the_channels_beside_and_the_place_elsewhere():
     clip, noisy, given = _clip(SHAPE), torch.randn(2, 4, 1, 8, 8), torch.randn(2, 4, 1, 8, 8)
     known = torch.rand(2, 1, 8, 8) > 0.5
     clip = BranchInput(tokens=clip.tokens[..., :9], positions=clip.positions)
@@ -97,7 +110,8 @@ def test_what_is_given_stands_in_the_channels_beside_and_nothing_else():
     )
     more = both.tokens[:, -64:].view(2, 8, 8, 9).permute(0, 3, 1, 2)
     assert torch.equal(more[:, 8] > 0, known[:, 0])
-    assert torch.equal(more[:, 4:8], given[:, :, 0] * known)
+    expected = torch.where(known, given[:, :, 0], place_code(noisy)[:, :, 0])
+    assert torch.equal(more[:, 4:8], expected)
 
 
 def test_a_keyframe_without_a_place_is_refused():

@@ -7,7 +7,7 @@ from PIL import Image
 
 from openreels.conditioning.build import build
 from openreels.conditioning.conditions import Given
-from openreels.conditioning.keyframes import keyframe_positions
+from openreels.conditioning.keyframes import keyframe_positions, place_code
 from openreels.conditioning.material import Material, gather
 from openreels.conditioning.references import References
 from openreels.conditioning.refine import Held
@@ -16,6 +16,7 @@ from openreels.core.request import GenerationRequest
 from openreels.core.seeding import generator
 from openreels.media.clip import Clip, pixels_of
 from openreels.models.mmdit.model import MMDiT
+from openreels.nn.patchify import patchify
 from openreels.pipelines import denoise as module
 from openreels.pipelines.cascade import refiner_of
 from openreels.pipelines.fast import Distilled, FastBase
@@ -136,7 +137,9 @@ def test_tokens_stand_behind_the_clip_at_their_time_and_place(model):
     # 16 tokens of 2x2 fine cells across the 8 low cells: every half cell.
     assert expected[:16, 2].tolist() == [0.25 + index / 2 for index in range(16)]
     channels = inputs.tokens[:, count:].unflatten(-1, (4, 33))
-    assert channels[..., 16:].abs().max() == 0
+    code = patchify(place_code(wanted.keyframes.latents), 2).unflatten(-1, (4, 16))
+    assert torch.equal(channels[..., 16:32], code)
+    assert channels[..., 32].abs().max() == 0
 
 
 def test_clip_sound_and_keyframes_are_made_in_one_pass(model):

@@ -5,7 +5,8 @@ keyframes at high resolution jointly. Not given by the paper: how many there are
 and how the network tells them apart. Here a keyframe is one latent frame of the refined clip, every
 two seconds from the start. Its tokens follow those of the clip, at their time on the one clock and
 at their place in the picture, counted in cells of the low-resolution grid. Where nothing of it is
-given its channels I are zeros; those of the clip are the latents of black, so the two differ.
+given its channels I say which part of a low-resolution cell a fine one is (``place_code``); those
+of the clip are the latents of black, so the two differ.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from einops import rearrange, repeat
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
-from openreels.conditioning.refine import TIME_FACTOR
+from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR
 from openreels.core.arrays import LatentMask, VideoLatents
 from openreels.core.modality import BranchInput
 from openreels.core.shapes import TEMPORAL_STRIDE, ClipShape, latent_time_s
@@ -107,6 +108,23 @@ class Keyframes:
             )
 
 
+def place_code(keyframes: VideoLatents) -> VideoLatents:
+    """Say of every fine cell which part of a coarse one it is.
+
+    A quarter of a cell turns the positions of tokens too little to be told from the next.
+
+    Args:
+        keyframes: Latents of that size.
+
+    Returns:
+        One in the channel of the place, of 4x4, modulo the channels; zeros in all others.
+    """
+    rows, columns = (torch.arange(side) % SPACE_FACTOR for side in keyframes.shape[-2:])
+    place = (SPACE_FACTOR * rows[:, None] + columns) % keyframes.shape[1]
+    code = torch.nn.functional.one_hot(place, keyframes.shape[1])
+    return rearrange(code, "h w c -> 1 c 1 h w").to(keyframes).expand_as(keyframes)
+
+
 def with_keyframes(
     clip: BranchInput, keyframes: Keyframes, *, shape: ClipShape, patch: int
 ) -> BranchInput:
@@ -123,7 +141,8 @@ def with_keyframes(
     """
     noisy, known, given = keyframes.noisy, keyframes.known, keyframes.given
     mask = torch.zeros_like(noisy[:, :1]) if known is None else known.unsqueeze(1).to(noisy.dtype)
-    content = torch.zeros_like(noisy) if given is None else given.to(noisy.dtype) * mask
+    content = (1 - mask) * place_code(noisy)
+    content = content if given is None else content + given.to(noisy.dtype) * mask
     tokens = patchify(torch.cat([noisy, content, mask], dim=1), patch)
     grid = (noisy.shape[3], noisy.shape[4])
     positions = keyframe_positions(keyframes.places, shape, grid=grid, patch=patch).to(noisy.device)
