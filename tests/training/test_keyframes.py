@@ -9,6 +9,7 @@ from openreels.core.errors import CheckpointError
 from openreels.core.shapes import ClipShape
 from openreels.models.mmdit.model import MMDiT
 from openreels.models.text_encoder.model import PromptEncoder
+from openreels.nn.low_rank import LowRankConfig
 from openreels.nn.patchify import patchify
 from openreels.stage.render import render_video
 from openreels.stage.world import WorldSettings, sample_scene
@@ -146,7 +147,8 @@ def test_a_window_is_a_part_of_every_keyframe_where_the_whole_has_it(config, pro
 
 def test_where_keyframes_lag_the_clip_and_its_sound_are_clearer(config, prompts, data):
     levels = replace(config.sigma, keyframe_lag=4.0, lag_share=1.0, max_lag=2.0)
-    lagging = replace(config, sigma=levels)
+    changes = replace(config, init="shipped", lora=LowRankConfig())
+    lagging = replace(changes, sigma=levels)
     even = replace(config, sigma=replace(levels, keyframe_lag=1.0))
     _, batch = _batch(lagging, prompts, data)
     _, same = _batch(even, prompts, data)
@@ -266,5 +268,9 @@ def test_impossible_runs_are_refused(config, run_config, tmp_path):
         replace(run_config, tasks=TaskConfig(keyframes=0.5))
     with pytest.raises(ValueError, match="keyframe_weight must be at least 0, got -1"):
         replace(run_config, keyframe_weight=-1.0)
+    with pytest.raises(ValueError, match="keyframe_lag needs lora"):
+        replace(run_config, sigma=replace(run_config.sigma, keyframe_lag=2.0))
+    with pytest.raises(ValueError, match="keyframe_lag must be at least 1"):
+        replace(run_config.sigma, keyframe_lag=0.5)
     with pytest.raises(ValueError, match="precomputed with keyframes, got none"):
         build_state(replace(config, data=run_config.data), tmp_path)

@@ -291,7 +291,7 @@ def _latents(
     video = audio = None
     if tokens.video is not None and like.video is not None:
         clip, beside = clip_and_keyframes(like.video, conditions)
-        grid = (clip.shape[2], clip.shape[3], clip.shape[4])
+        grid = _grid(clip)
         seen, keyframes, patch = tokens.video, None, components.patch
         if conditions.keyframes is not None and beside is not None:
             num_clip = seen.shape[1] - beside[0, 0].numel() // patch**2

@@ -370,6 +370,8 @@ class TrainConfig:
             )
         if not self.change_weight > 0:
             raise ValueError(f"change_weight must be positive, got {self.change_weight:g}")
+        if self.sigma.keyframe_lag > 1 and self.lora is None:
+            raise ValueError("sigma.keyframe_lag needs lora: only changes make keyframes alone")
         if self.keyframe_weight < 0:
             raise ValueError(f"keyframe_weight must be at least 0, got {self.keyframe_weight:g}")
         if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):
