@@ -142,10 +142,6 @@ def guided_denoiser(
     Returns:
         A ``core.protocols.Denoiser`` for one clip.
     """
-    dtype = next(components.mmdit.parameters()).dtype
-    context = conditions.context.to(components.device, dtype)
-    mask = conditions.context_mask.to(components.device)
-    named = conditions.context_tags.to(components.device)
 
     def denoise(noisy: Sample, sigma: PerSample) -> Sample:
         rows = 2 if guidance.applies(float(sigma[0])) else 1
@@ -154,21 +150,17 @@ def guided_denoiser(
         if lags and noisy.audio is not None:
             level = Joint(sigma, lagging_level(sigma, audio_lag))
             noisy = Joint(noisy.video, from_clock(noisy.audio, sigma, audio_lag))
-        velocity = _velocities(components, conditions, noisy, level, rows=rows)
+        inputs = branch_inputs(components, conditions, noisy)
+        tokens = _evaluate(components, conditions, inputs, level, rows=rows)
+        velocity = _latents(components, tokens, noisy, conditions)
         seeing = _row(velocity.audio, 0)
         if rows == 2:
             velocity = combine(
                 velocity.map(lambda v: _row(v, 0)), velocity.map(lambda v: _row(v, 1)), guidance
             )
         if guidance.sync != 1 and noisy.video is not None and seeing is not None:
-            heard = branch_inputs(components, conditions, noisy).audio
-            alone = components.mmdit(
-                Joint(None, _rows_of(heard, 1, dtype)),
-                context[:1],
-                mask[:1],
-                level,
-                named[:1],
-            )
+            heard = Joint(None, inputs.audio)
+            alone = _evaluate(components, conditions, heard, level, rows=1)
             blind = _latents(components, alone, noisy, conditions).audio
             if velocity.audio is not None and blind is not None:
                 followed = follow(velocity.audio, seeing, blind, guidance)
@@ -226,7 +218,9 @@ def denoiser_beside(
             audio = from_clock(audio, sigma, audio_lag)
         level = Joint(lagging_level(sigma, lag), lagging_level(sigma, audio_lag))
         seen = Joint(join_cells(clip, keyframes), audio)
-        cells = _velocities(other, conditions, seen, level, rows=1).video
+        inputs = branch_inputs(other, conditions, seen)
+        tokens = _evaluate(other, conditions, inputs, level, rows=1)
+        cells = _latents(other, tokens, seen, conditions).video
         if velocity.video is None or cells is None:
             raise ValueError("networks must give the picture that they are given, got none")
         _, found = part_cells(cells, clip=_grid(clip), keyframes=_grid(keyframes))
@@ -240,26 +234,23 @@ def _grid(latents: Tensor) -> tuple[int, int, int]:
     return (latents.shape[2], latents.shape[3], latents.shape[4])
 
 
-def _velocities(
+def _evaluate(
     components: Components,
     conditions: Conditions,
-    noisy: Sample,
+    inputs: Joint[BranchInput | None],
     level: Joint[PerSample],
     *,
     rows: int,
-) -> Sample:
-    """Evaluate the transformer once: with the prompt, and in a second row without."""
+) -> Joint[Float[Tensor, "b n p"] | None]:
+    """Run the transformer once: with the prompt, and in a second row without."""
     dtype = next(components.mmdit.parameters()).dtype
-    tokens = components.mmdit(
-        branch_inputs(components, conditions, noisy).map(
-            lambda branch: _rows_of(branch, rows, dtype)
-        ),
+    return components.mmdit(
+        inputs.map(lambda branch: _rows_of(branch, rows, dtype)),
         conditions.context.to(components.device, dtype)[:rows],
         conditions.context_mask.to(components.device)[:rows],
         level.map(lambda one: one.expand(rows)),
         conditions.context_tags.to(components.device)[:rows],
     )
-    return _latents(components, tokens, noisy, conditions)
 
 
 def _rows_of(branch: BranchInput | None, rows: int, dtype: torch.dtype) -> BranchInput | None:
