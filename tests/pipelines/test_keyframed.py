@@ -14,7 +14,13 @@ from openreels.nn.low_rank import LowRankConfig
 from openreels.nn.patchify import patchify
 from openreels.pipelines.denoise import Beside, denoise
 from openreels.pipelines.generate import generate
-from openreels.pipelines.keyframed import KEYFRAMES_FILE, LAG, KeyframeChanges, find_keyframed
+from openreels.pipelines.keyframed import (
+    KEYFRAMES_FILE,
+    LAG,
+    RESIDUAL,
+    KeyframeChanges,
+    find_keyframed,
+)
 from openreels.pipelines.keyframes import made_beside, with_wanted_keyframes, without_keyframes
 from openreels.pipelines.settings import sampling_of
 from openreels.pipelines.shots import Cutting
@@ -159,10 +165,14 @@ def test_keyframes_that_lag_arrive_where_their_velocity_leads(model, lag):
     assert torch.equal(made.video, bare.video)
 
 
-def test_a_run_tells_how_far_they_lag(changes):
+def test_a_run_tells_how_far_they_lag_and_what_their_residual_is(changes, components):
     assert changes.lag == 1.0
-    told = replace(changes.header, metadata={LAG: 8.0})
-    assert replace(changes, header=told).lag == 8.0
+    told = replace(changes.header, metadata={LAG: 8.0, RESIDUAL: 0.25})
+    other = replace(changes, header=told)
+    assert other.lag == 8.0
+    network = other.on(components.mmdit)
+    assert network.config == replace(components.mmdit.config, keyframes=True, residual=0.25)
+    assert Beside(network=network).residual == 0.25
 
 
 def test_a_base_of_its_own_makes_both(model):

@@ -5,6 +5,7 @@ import torch
 
 from openreels.conditioning.keyframes import keyframe_places, place_code
 from openreels.conditioning.refine import refined_num_frames
+from openreels.conditioning.stretched import stretched_clip
 from openreels.core.errors import CheckpointError
 from openreels.core.shapes import ClipShape
 from openreels.models.mmdit.model import MMDiT
@@ -16,7 +17,7 @@ from openreels.stage.world import WorldSettings, sample_scene
 from openreels.training.batch import BatchMaker, TaskDraw
 from openreels.training.config import ClipConfig, ShardData, TaskConfig
 from openreels.training.dataset import ShardDataset
-from openreels.training.keyframes import encode_keyframes, keyframes_known
+from openreels.training.keyframes import encode_keyframes, keyframes_known, spoilt
 from openreels.training.loop import STATE_FILE, Limits, build_state, train
 from openreels.training.networks import load_frozen
 from openreels.training.precompute import precompute
@@ -94,7 +95,11 @@ def test_shards_keep_them_and_a_folder_without_is_not_mixed_with_it(
     read = data.read([4, 0])
     expected = encode_keyframes(read.scenes, data.shape, encoders.video)
     torch.testing.assert_close(read.keyframes, expected.half().float(), atol=2e-3, rtol=2e-3)
-    assert read.keyframes.shape[2:] == (2, 8, 8)
+    assert read.keyframes.shape[2:] == read.stretched.shape[2:] == (2, 8, 8)
+    start = bucket_config.start
+    clips = spoilt(read.video, bucket_config.seed, [start + 4, start])
+    larger = stretched_clip(encoders.video, clips, (0, 8))
+    torch.testing.assert_close(read.stretched, larger, atol=2e-2, rtol=2e-2)
     plain = replace(bucket_config, folder="keys", clip=LONG, count=5)
     with pytest.raises(ValueError, match="already holds latents with another keyframes"):
         precompute(plain, root)
@@ -186,6 +191,41 @@ def test_noisy_keyframes_lie_between_clean_and_target(config, prompts, data):
     assert torch.equal(given, torch.where(wide, clean, patchify(place_code(latents.keyframes), 2)))
 
 
+def test_a_residual_is_what_the_clip_lacks_and_nothing_where_keyframes_are_given(
+    config, prompts, data
+):
+    model = replace(config.model, residual=0.25)
+    changes = replace(config, model=model, init="shipped", lora=LowRankConfig())
+    latents, batch = _batch(changes, prompts, data, ("t2av", "extend", "last"))
+    own = batch.inputs.video.tokens[:, -32:].unflatten(-1, (4, 33))
+    noisy, shown, mask = own[..., :16].flatten(2), own[..., 16:32].flatten(2), own[..., 32]
+    clean, stretched = patchify(latents.keyframes, 2), patchify(latents.stretched, 2)
+    wide = mask[..., None].expand(-1, -1, -1, 16).flatten(2).bool()
+    assert wide.any()
+    assert torch.equal(shown, torch.where(wide, clean, stretched))
+    level = batch.sigma[:, None, None]
+    expected = torch.where(wide, 0.0, 4 * (clean - stretched))
+    torch.testing.assert_close(noisy - level * batch.keyframe_targets, expected)
+    without = replace(data.read(range(3)), stretched=None)
+    maker = BatchMaker(config=replace(changes, tasks=TaskConfig(keyframes=1.0)), encode_text=None)
+    draw = TaskDraw(names=("t2av",) * 3, video=True, sound=True, picture=False)
+    fine = maker._keyframes(without, draw, 0)
+    noise, sigma = torch.randn_like(fine.latents), torch.rand(3)
+    known = torch.zeros(3, 2, 8, 8, dtype=torch.bool)
+    with pytest.raises(ValueError, match="got none of them"):
+        fine.noised(noise, sigma, known=known, places=(0, 8))
+
+
+def test_clips_that_keyframes_begin_from_err_as_a_base_does():
+    clips = torch.randn(64, 4, 5, 2, 2)
+    indices = range(100, 164)
+    got = spoilt(clips, 1, indices)
+    assert torch.equal(spoilt(clips[7:9], 1, indices[7:9]), got[7:9])
+    away = (got - clips).flatten(1).std(1)
+    assert 20 < int((away == 0).sum()) < 44
+    assert 0.2 < float(away.max()) < 0.4
+
+
 def test_a_share_of_the_batches_is_joint_and_pictures_never_are(config, prompts, data):
     found = [
         _batch(config, prompts, data, ("t2av",), share=0.3, step=step)[1].keyframe_targets
@@ -268,8 +308,10 @@ def test_impossible_runs_are_refused(config, run_config, tmp_path):
         replace(run_config, tasks=TaskConfig(keyframes=0.5))
     with pytest.raises(ValueError, match="keyframe_weight must be at least 0, got -1"):
         replace(run_config, keyframe_weight=-1.0)
-    with pytest.raises(ValueError, match="keyframe_lag needs lora"):
+    with pytest.raises(ValueError, match="keyframe_lag and residual need lora"):
         replace(run_config, sigma=replace(run_config.sigma, keyframe_lag=2.0))
+    with pytest.raises(ValueError, match="keyframe_lag and residual need lora"):
+        replace(config, model=replace(config.model, residual=0.25))
     with pytest.raises(ValueError, match="keyframe_lag must be at least 1"):
         replace(run_config.sigma, keyframe_lag=0.5)
     with pytest.raises(ValueError, match="precomputed with keyframes, got none"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from openreels.conditioning.keyframes import WantedKeyframes
+from openreels.conditioning.keyframes import WantedKeyframes, part_cells
 from openreels.conditioning.references import References
 from openreels.conditioning.tasks import Task
 from openreels.core.arrays import Context, ContextMask, LatentMask, VideoLatents
@@ -91,3 +91,22 @@ class Conditions:
     """What is made beside the clip at a higher resolution; None is nothing."""
     notes: tuple[str, ...] = ()
     """What was done to the inputs and should be told."""
+
+
+def clip_and_keyframes(
+    video: Tensor, conditions: Conditions
+) -> tuple[VideoLatents, Float[Tensor, "b c k y x"] | None]:
+    """Take the video part of a sample apart.
+
+    Args:
+        video: Latents of the clip, or with keyframes a row of the cells of both.
+        conditions: Whether there are keyframes, and the sizes.
+
+    Returns:
+        Latents of the clip, and of its keyframes; None if there are none.
+    """
+    if conditions.keyframes is None:
+        return video, None
+    shape = conditions.shape
+    grid = (shape.num_latent_frames, shape.latent_height, shape.latent_width)
+    return part_cells(video, clip=grid, keyframes=conditions.keyframes.grid)

@@ -5,8 +5,9 @@ keyframes at high resolution jointly. Not given by the paper: how many there are
 and how the network tells them apart. Here a keyframe is one latent frame of the refined clip, every
 two seconds from the start. Its tokens follow those of the clip, at their time on the one clock and
 at their place in the picture, counted in cells of the low-resolution grid. Where nothing of it is
-given its channels I say which part of a low-resolution cell a fine one is (``place_code``); those
-of the clip are the latents of black, so the two differ.
+given its channels I hold the clip at the keyframe's size (``conditioning.stretched``), or, where
+both are made in one pass and there is none yet, say which part of a low-resolution cell a fine one
+is (``place_code``); those of the clip are the latents of black, so the two differ.
 """
 
 from dataclasses import dataclass, replace
@@ -99,6 +100,8 @@ class Keyframes:
     """True where a keyframe is given; None is nowhere."""
     given: VideoLatents | None = None
     """Latents of what is given; None is nothing."""
+    stretched: VideoLatents | None = None
+    """Latents of the clip at their size (``conditioning.stretched``); None is ``place_code``."""
 
     def __post_init__(self) -> None:
         if self.noisy.shape[2] != len(self.places):
@@ -141,7 +144,8 @@ def with_keyframes(
     """
     noisy, known, given = keyframes.noisy, keyframes.known, keyframes.given
     mask = torch.zeros_like(noisy[:, :1]) if known is None else known.unsqueeze(1).to(noisy.dtype)
-    content = (1 - mask) * place_code(noisy)
+    free = place_code(noisy) if keyframes.stretched is None else keyframes.stretched.to(noisy.dtype)
+    content = (1 - mask) * free
     content = content if given is None else content + given.to(noisy.dtype) * mask
     tokens = patchify(torch.cat([noisy, content, mask], dim=1), patch)
     grid = (noisy.shape[3], noisy.shape[4])
@@ -186,6 +190,8 @@ class WantedKeyframes:
     """Latents of what is given, a latent frame each; zeros elsewhere."""
     known: LatentMask
     """True where they are given; those are returned as they are."""
+    stretched: VideoLatents | None = None
+    """Latents of the clip at their size, as far as it is made; None where it is not looked at."""
 
     @property
     def grid(self) -> tuple[int, int, int]:

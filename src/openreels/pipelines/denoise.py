@@ -8,7 +8,7 @@ from einops import repeat
 from jaxtyping import Float
 from torch import Tensor
 
-from openreels.conditioning.conditions import Conditions
+from openreels.conditioning.conditions import Conditions, clip_and_keyframes
 from openreels.conditioning.keyframes import (
     Keyframes,
     join_cells,
@@ -23,18 +23,20 @@ from openreels.conditioning.tokens import (
     video_branch,
     video_latents_from,
 )
-from openreels.core.arrays import PerSample, VideoLatents
+from openreels.core.arrays import PerSample
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
 from openreels.core.seeding import generator
 from openreels.diffusion.cache import continued
 from openreels.diffusion.guidance import Guidance, combine, follow
 from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
+from openreels.diffusion.path import clean_from_velocity
 from openreels.diffusion.sample import Impose, Progress, hold_known, sample
 from openreels.diffusion.schedule import sampling_sigmas
 from openreels.diffusion.solvers import STEPPERS, Sample
 from openreels.models.mmdit.model import MMDiT
 from openreels.pipelines.components import Components
+from openreels.pipelines.residual import added, lacking_nothing, with_stretched
 from openreels.pipelines.settings import Sampling
 
 
@@ -95,31 +97,16 @@ def branch_inputs(
         wanted = conditions.keyframes
         if wanted is not None and beside is not None:
             keyframes = Keyframes(
-                noisy=beside, places=wanted.places, known=wanted.known, given=wanted.latents
+                noisy=beside,
+                places=wanted.places,
+                known=wanted.known,
+                given=wanted.latents,
+                stretched=wanted.stretched,
             )
             video = with_keyframes(video, keyframes, shape=conditions.shape, patch=components.patch)
     if noisy.audio is not None:
         audio = audio_branch(noisy.audio, conditions.references.audio)
     return Joint(video, audio)
-
-
-def clip_and_keyframes(
-    video: Tensor, conditions: Conditions
-) -> tuple[VideoLatents, Float[Tensor, "b c k y x"] | None]:
-    """Take the video part of a sample apart.
-
-    Args:
-        video: Latents of the clip, or with keyframes a row of the cells of both.
-        conditions: Whether there are keyframes, and the sizes.
-
-    Returns:
-        Latents of the clip, and of its keyframes; None if there are none.
-    """
-    if conditions.keyframes is None:
-        return video, None
-    shape = conditions.shape
-    grid = (shape.num_latent_frames, shape.latent_height, shape.latent_width)
-    return part_cells(video, clip=grid, keyframes=conditions.keyframes.grid)
 
 
 def guided_denoiser(
@@ -183,6 +170,11 @@ class Beside:
     """How far keyframes lag behind the clip (``diffusion.lag``), >= 1. They are taken and given as
     they travel on its clock; their network is told their own level."""
 
+    @property
+    def residual(self) -> float:
+        """What that which the clip lacks is divided by where that is what is made; 0: it is not."""
+        return self.network.config.residual
+
 
 def denoiser_beside(
     components: Components, beside: Beside, conditions: Conditions, sampling: Sampling
@@ -191,7 +183,8 @@ def denoiser_beside(
 
     Clip and sound are what they are without keyframes. The other network reads both as they are at
     every noise level, and of its velocities those of the keyframes count. It is not guided: the
-    clip that it follows is. Ours.
+    clip that it follows is. Where it makes what the clip lacks, it sees the clip as far as it is
+    made at the size of the keyframes. Ours.
 
     Args:
         components: Networks; the transformer makes clip and sound.
@@ -217,11 +210,16 @@ def denoiser_beside(
         if audio is not None:
             audio = from_clock(audio, sigma, audio_lag)
         level = Joint(lagging_level(sigma, lag), lagging_level(sigma, audio_lag))
-        seen = Joint(join_cells(clip, keyframes), audio)
-        inputs = branch_inputs(other, conditions, seen)
-        tokens = _evaluate(other, conditions, inputs, level, rows=1)
-        cells = _latents(other, tokens, seen, conditions).video
-        if velocity.video is None or cells is None:
+        seen, known = Joint(join_cells(clip, keyframes), audio), conditions
+        if velocity.video is None:
+            raise ValueError("networks must give the picture that they are given, got none")
+        if beside.residual:
+            clean = clean_from_velocity(clip, velocity.video, sigma)
+            known = with_stretched(conditions, clean, components.video_vae)
+        inputs = branch_inputs(other, known, seen)
+        tokens = _evaluate(other, known, inputs, level, rows=1)
+        cells = _latents(other, tokens, seen, known).video
+        if cells is None:
             raise ValueError("networks must give the picture that they are given, got none")
         _, found = part_cells(cells, clip=_grid(clip), keyframes=_grid(keyframes))
         onward = velocity_on_clock(found, keyframes, sigma, lag)
@@ -337,13 +335,15 @@ def denoise(
         clip, keyframes = clip_and_keyframes(noise.video, conditions)
         if keyframes is not None:
             noise = Joint(join_cells(clip, keyframes * beside.lag), noise.audio)
-    impose = _hold_given(conditions, noise)
+    residual = 0.0 if beside is None else beside.residual
+    held = lacking_nothing(conditions) if residual else conditions
+    impose = _hold_given(held, noise)
 
     def report(state: Progress) -> None:
         if progress is not None:
             progress(state.step, state.num_steps)
 
-    return sample(
+    made = sample(
         continued(denoiser, sampling.cache),
         noise,
         sampling_sigmas(sampling.num_steps, shift=sampling.shift),
@@ -351,6 +351,7 @@ def denoise(
         impose=impose,
         callback=report,
     )
+    return added(made, conditions, residual, components.video_vae) if residual else made
 
 
 def _hold_given(conditions: Conditions, noise: Sample) -> Impose | None:

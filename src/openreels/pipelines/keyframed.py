@@ -22,6 +22,9 @@ KEYFRAMES_FILE = "mmdit-keyframes-lora.safetensors"
 LAG = "keyframe_lag"
 """Key of the header's metadata that holds how far keyframes lag behind the clip."""
 
+RESIDUAL = "keyframe_residual"
+"""The same of what that which the clip lacks of them is divided by (``MMDiTConfig.residual``)."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyframeChanges:
@@ -51,7 +54,8 @@ class KeyframeChanges:
         if base.config.keyframes:
             return base
         changed = with_changes(base, self.tensors, self.header, self.path)
-        changed.config = replace(changed.config, keyframes=True)
+        residual = float(self.header.metadata.get(RESIDUAL, 0.0))
+        changed.config = replace(changed.config, keyframes=True, residual=residual)
         return changed
 
 

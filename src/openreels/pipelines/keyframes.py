@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from einops import rearrange
 
-from openreels.conditioning.conditions import Conditions
+from openreels.conditioning.conditions import Conditions, clip_and_keyframes
 from openreels.conditioning.held import Target, held_of
 from openreels.conditioning.keyframes import (
     WantedKeyframes,
@@ -33,7 +33,7 @@ from openreels.models.mmdit.model import MMDiT
 from openreels.models.video_vae.model import VideoVAE
 from openreels.pipelines.cascade import HeldLatents, base_resolution, plan_cascade, refiner_of
 from openreels.pipelines.components import Components
-from openreels.pipelines.denoise import Beside, clip_and_keyframes
+from openreels.pipelines.denoise import Beside
 
 NONE_MADE = (
     "no keyframes were made: they stand beside clips of several frames that are new or given in "

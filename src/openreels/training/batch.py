@@ -13,7 +13,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from openreels.conditioning.keyframes import Keyframes, keyframe_places, with_keyframes
+from openreels.conditioning.keyframes import keyframe_places, with_keyframes
 from openreels.conditioning.masks import latent_known
 from openreels.conditioning.references import References
 from openreels.conditioning.tasks import TASKS, training_known
@@ -24,7 +24,6 @@ from openreels.core.arrays import (
     ContextMask,
     LatentMask,
     PerSample,
-    VideoLatents,
 )
 from openreels.core.joint import Joint
 from openreels.core.modality import BranchInput
@@ -37,7 +36,12 @@ from openreels.diffusion.path import add_noise, velocity_of
 from openreels.models.mmdit.config import MMDiTConfig
 from openreels.nn.patchify import patchify
 from openreels.training.config import TaskConfig, TrainConfig
-from openreels.training.keyframes import draw_window, keyframes_known, only_window
+from openreels.training.keyframes import (
+    CleanKeyframes,
+    draw_window,
+    keyframes_known,
+    only_window,
+)
 from openreels.training.lesson_batch import changed_of, given_of, teach
 from openreels.training.precompute import LatentBatch
 from openreels.training.prompts import draw_prompts
@@ -283,42 +287,42 @@ class BatchMaker:
         wide = (1 + (weight - 1) * changed.unsqueeze(1)).expand_as(latents.video)
         return patchify(wide, patch_of(self.config.model, wide.shape[1]))
 
-    def _keyframes(self, latents: LatentBatch, draw: TaskDraw, step: int) -> VideoLatents | None:
+    def _keyframes(self, latents: LatentBatch, draw: TaskDraw, step: int) -> CleanKeyframes | None:
         """Clean latents of the keyframes, if the batch is a joint prediction."""
-        share = self.config.tasks.keyframes
-        if not share or latents.keyframes is None or draw.picture or not draw.video:
+        share, keyframes = self.config.tasks.keyframes, latents.keyframes
+        if not share or keyframes is None or draw.picture or not draw.video:
             return None
         chance = torch.rand((), generator=generator(self.config.seed, "keyframes", step))
-        return latents.keyframes if float(chance) < share else None
+        if float(chance) >= share:
+            return None
+        return CleanKeyframes(
+            latents=keyframes,
+            stretched=latents.stretched,
+            residual=self.config.model.residual,
+        )
 
     def _beside(
         self,
         clip: BranchInput,
-        clean: Float[Tensor, "b c k y x"],
+        fine: CleanKeyframes,
         known: LatentMask,
         draw: TaskDraw,
         place: _Place,
         sigma: PerSample,
     ) -> tuple[BranchInput, Tensor]:
         """Tokens of the clip and of its keyframes, and the velocity of these."""
-        places = keyframe_places(place.shape)
+        places, size = keyframe_places(place.shape), fine.latents.shape
         stills = [TASKS[name].source == "stills" for name in draw.names]
-        seed, patch = self.config.seed, patch_of(self.config.model, clean.shape[1])
-        noise = torch.randn(
-            clean.shape, generator=generator(seed, "noise", "keyframes", place.step)
-        )
-        keyframes = Keyframes(
-            noisy=add_noise(clean, noise, sigma),
-            places=places,
-            known=keyframes_known(known, places, stills),
-            given=clean,
-        )
+        seed, patch = self.config.seed, patch_of(self.config.model, size[1])
+        noise = torch.randn(size, generator=generator(seed, "noise", "keyframes", place.step))
+        given = keyframes_known(known, places, stills)
+        keyframes, velocity = fine.noised(noise, sigma, known=given, places=places)
         inputs = with_keyframes(clip, keyframes, shape=place.shape, patch=patch)
-        targets = patchify(velocity_of(clean, noise), patch)
+        targets = patchify(velocity, patch)
         source = generator(seed, "window", place.step)
         if float(torch.rand((), generator=source)) >= self.config.tasks.window_share:
             return inputs, targets
-        grid = (clean.shape[2], clean.shape[3] // patch, clean.shape[4] // patch)
+        grid = (size[2], size[3] // patch, size[4] // patch)
         window = draw_window(grid, source)
         return only_window(inputs, window, num_clip=clip.tokens.shape[1]), targets[:, window]
 

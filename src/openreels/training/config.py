@@ -370,8 +370,9 @@ class TrainConfig:
             )
         if not self.change_weight > 0:
             raise ValueError(f"change_weight must be positive, got {self.change_weight:g}")
-        if self.sigma.keyframe_lag > 1 and self.lora is None:
-            raise ValueError("sigma.keyframe_lag needs lora: only changes make keyframes alone")
+        ahead = self.sigma.keyframe_lag > 1 or (self.model.keyframes and self.model.residual > 0)
+        if ahead and self.lora is None:
+            raise ValueError("keyframe_lag and residual need lora: changes make keyframes alone")
         if self.keyframe_weight < 0:
             raise ValueError(f"keyframe_weight must be at least 0, got {self.keyframe_weight:g}")
         if self.refiner is not None and not all(isinstance(d, ShardData) for d in self.data):
@@ -394,7 +395,4 @@ class TrainConfig:
                 f"{self.tasks.text_dropout:g}; leave the refiner out and set text_dropout to 0"
             )
         if self.tasks.keyframes:
-            raise ValueError(
-                "distilled weights make no keyframes, got a share of "
-                f"{self.tasks.keyframes:g}; set tasks.keyframes to 0"
-            )
+            raise ValueError(f"distilled weights make no keyframes, got {self.tasks.keyframes:g}")

@@ -18,6 +18,7 @@ from openreels.training.lessons import cells_before, lesson_from, task_from
 from openreels.training.precompute import (
     BLACK_FILE,
     BUCKET_FILE,
+    KEYFRAMES,
     TENSORS,
     TRUTHS,
     LatentBatch,
@@ -95,7 +96,7 @@ class ShardDataset:
         self._shards: list[tuple[dict[str, Tensor], list[str]]] = []
         self._lessons: list[dict[str, Tensor]] = []
         self._before: list[dict[int, int]] = []
-        self._keyframes: list[Tensor] = []
+        self._keyframes: list[dict[str, Tensor]] = []
         self._places: list[tuple[int, int]] = []
         self._tasks: list[set[str | None]] = []
         self.refresh()
@@ -135,7 +136,7 @@ class ShardDataset:
             self._lessons.append(second)
             self._before.append(cells_before(second))
             if self.has_keyframes:
-                self._keyframes.append(read_tensors(keyframes_path(path))[0]["keyframes"])
+                self._keyframes.append(read_tensors(keyframes_path(path))[0])
             self._shards.append((tensors, lines))
 
     def read(self, rows: Sequence[int]) -> LatentBatch:
@@ -158,10 +159,12 @@ class ShardDataset:
             for shard, row in places
         ]
         lessons = tuple(lesson for lesson in told if lesson is not None)
-        keyframes = None
-        if self.has_keyframes:
-            keyframes = torch.stack([self._keyframes[shard][row] for shard, row in places]).float()
-        return LatentBatch(**parts, scenes=scenes, lessons=lessons, keyframes=keyframes)
+        beside = {
+            name: torch.stack([self._keyframes[shard][name][row] for shard, row in places]).float()
+            for name in KEYFRAMES
+            if self.has_keyframes
+        }
+        return LatentBatch(**parts, **beside, scenes=scenes, lessons=lessons)
 
 
 class StageDataset:

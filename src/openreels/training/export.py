@@ -9,7 +9,7 @@ import torch
 from openreels.core.config import to_dict
 from openreels.nn.low_rank import LowRankConfig, low_rank_factors
 from openreels.pipelines.fast import FAST_FILE, FAST_LORA_FILE, MARK
-from openreels.pipelines.keyframed import KEYFRAMES_FILE, LAG
+from openreels.pipelines.keyframed import KEYFRAMES_FILE, LAG, RESIDUAL
 from openreels.pipelines.low_rank import NAMES, REFERENCES_FILE
 from openreels.training.checkpoint import TrainState
 from openreels.training.config import TrainConfig
@@ -55,7 +55,7 @@ def export_weights(folder: Path, state: TrainState, config: TrainConfig) -> None
     if config.distill is not None:
         story |= {MARK: to_dict(config.distill.mark)}
     if config.model.keyframes:
-        story[LAG] = config.sigma.keyframe_lag
+        story |= {LAG: config.sigma.keyframe_lag, RESIDUAL: config.model.residual}
     stem = "lora" if config.lora is not None else "mmdit"
     for index, average in enumerate(state.averages):
         name = f"{stem}-ema{average.decay}.safetensors" if index else export_file(config)

@@ -65,7 +65,7 @@ def keyframes_of(mixed: TrainConfig) -> TrainConfig:
     return replace(
         mixed,
         name="stage_keyframes",
-        model=replace(mixed.model, keyframes=True),
+        model=replace(mixed.model, keyframes=True, residual=0.25),
         init="stage_keyframes/start.safetensors",
         lora=LowRankConfig(rank=24, alpha=24.0, layers=("video.",), whole=ENDS),
         data=tuple(

@@ -5,21 +5,26 @@ a keyframe is given. Here it is what the mask gives of the clip, at the keyframe
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from einops import repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from openreels.conditioning.keyframes import keyframe_frames, keyframe_places
+from openreels.conditioning.keyframes import Keyframes, keyframe_frames, keyframe_places
 from openreels.conditioning.refine import SPACE_FACTOR, TIME_FACTOR
-from openreels.core.arrays import LatentMask
+from openreels.core.arrays import LatentMask, PerSample, VideoLatents
 from openreels.core.modality import BranchInput
+from openreels.core.seeding import generator
 from openreels.core.shapes import ClipShape
+from openreels.diffusion.path import add_noise, velocity_of
 from openreels.models.video_vae.model import VideoVAE
 from openreels.stage.render import render_video
 from openreels.stage.scene import Scene
+
+LATENT_NOISE = 0.3
+"""Largest standard deviation of the noise on clips that keyframes begin from."""
 
 
 def encode_keyframes(
@@ -49,6 +54,25 @@ def encode_keyframes(
     return torch.cat(made, dim=2)
 
 
+def spoilt(clips: VideoLatents, seed: int, indices: Sequence[int]) -> VideoLatents:
+    """Put noise on clips, as a base errs on its way: none on half of them, little on others.
+
+    Args:
+        clips: Clean latents.
+        seed: Seed of the world.
+        indices: Of the scenes, which seed the noise.
+
+    Returns:
+        Latents with noise of up to ``LATENT_NOISE``, uniformly drawn.
+    """
+    made: list[Tensor] = []
+    for clip, index in zip(clips, indices, strict=True):
+        source = generator(seed, "keyframe noise", index)
+        strength = LATENT_NOISE * max(0.0, 2 * float(torch.rand((), generator=source)) - 1)
+        made.append(clip + strength * torch.randn(clip.shape, generator=source))
+    return torch.stack(made)
+
+
 def keyframes_known(
     known: LatentMask, places: Sequence[int], stills: Sequence[bool]
 ) -> Bool[Tensor, "b k y x"]:
@@ -70,6 +94,52 @@ def keyframes_known(
     pictures = torch.tensor(list(stills), device=known.device)
     some = some & ~(pictures[:, None] & moving[None])[..., None, None]
     return repeat(some, "b k h w -> b k (h p) (w q)", p=SPACE_FACTOR, q=SPACE_FACTOR)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CleanKeyframes:
+    """Keyframes of a batch before noise."""
+
+    latents: VideoLatents
+    """Theirs, a latent frame each."""
+    stretched: VideoLatents | None
+    """Of the clips at their size; None where there are none."""
+    residual: float
+    """What that which the clips lack is divided by, where that is what noise becomes; 0: noise
+    becomes the keyframes, and ``stretched`` is not looked at (``MMDiTConfig.residual``)."""
+
+    def noised(
+        self, noise: Tensor, sigma: PerSample, *, known: LatentMask, places: tuple[int, ...]
+    ) -> tuple[Keyframes, VideoLatents]:
+        """Take keyframes some way to noise.
+
+        Args:
+            noise: Standard normal, of their size.
+            sigma: Noise level of each sample.
+            known: Where they are given; given ones lack nothing.
+            places: Latent frames of the clip that they stand at.
+
+        Returns:
+            What the network sees of them, and the velocity that it should find.
+
+        Raises:
+            ValueError: If there is a residual and nothing that it is of.
+        """
+        clean, stretched = self.latents, None
+        if self.residual:
+            if self.stretched is None:
+                raise ValueError("a residual is of clips at the keyframes' size, got none of them")
+            stretched = self.stretched
+            lacking = (clean - stretched).masked_fill(known.unsqueeze(1), 0.0)
+            clean = lacking / self.residual
+        seen = Keyframes(
+            noisy=add_noise(clean, noise, sigma),
+            places=places,
+            known=known,
+            given=self.latents,
+            stretched=stretched,
+        )
+        return seen, velocity_of(clean, noise)
 
 
 def draw_window(grid: tuple[int, int, int], source: torch.Generator) -> Int[Tensor, " m"]:

@@ -19,6 +19,8 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor
 
+from openreels.conditioning.keyframes import keyframe_places
+from openreels.conditioning.stretched import stretched_clip
 from openreels.core.arrays import Pixels, VideoLatents
 from openreels.core.config import to_dict
 from openreels.core.products import Products, takes_bf16
@@ -30,7 +32,7 @@ from openreels.stage.scene import Scene
 from openreels.stage.world import WorldSettings
 from openreels.training.config import PrecomputeConfig
 from openreels.training.encoders import Encoders, load_encoders
-from openreels.training.keyframes import encode_keyframes
+from openreels.training.keyframes import encode_keyframes, spoilt
 from openreels.training.lessons import (
     Lesson,
     draw_examples,
@@ -49,6 +51,8 @@ LATENTS = ("video", "stills", "audio")
 TRUTHS = ("cells", "onsets")
 """Tensors of a shard that lie in [0, 1], kept in bytes."""
 TENSORS = LATENTS + TRUTHS
+KEYFRAMES = ("keyframes", "stretched")
+"""Tensors of the file of keyframes, in half precision."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,13 +75,15 @@ class LatentBatch:
     """What each has beside its clip; empty in a bucket without lessons."""
     keyframes: Float[Tensor, "b c j y x"] | None = None
     """Latents of the high-resolution keyframes of each clip; None in a bucket without."""
+    stretched: Float[Tensor, "b c j y x"] | None = None
+    """Latents of the clips at the size of their keyframes, as they are beside ``keyframes``."""
 
     @staticmethod
     def joined(batches: "Sequence[LatentBatch]") -> "LatentBatch":
         """Put batches of one shape one after the other."""
-        keyframes = [batch.keyframes for batch in batches if batch.keyframes is not None]
+        beside = {name: [getattr(batch, name) for batch in batches] for name in KEYFRAMES}
         return LatentBatch(
-            keyframes=torch.cat(keyframes) if keyframes else None,
+            **{name: None if None in some else torch.cat(some) for name, some in beside.items()},
             **{name: torch.cat([getattr(batch, name) for batch in batches]) for name in TENSORS},
             scenes=tuple(scene for batch in batches for scene in batch.scenes),
             lessons=tuple(lesson for batch in batches for lesson in batch.lessons),
@@ -158,11 +164,15 @@ def _encode(
 
 
 @torch.no_grad()
-def _encode_keyframes(
-    scenes: Sequence[Scene], config: PrecomputeConfig, encoders: Encoders
-) -> Float[Tensor, "b c k y x"]:
+def _with_keyframes(
+    made: LatentBatch, indices: Sequence[int], config: PrecomputeConfig, encoders: Encoders
+) -> LatentBatch:
+    shape, codec = config.clip.shape, encoders.video
     with torch.autocast("cpu", torch.bfloat16, enabled=takes_bf16(config.products)):
-        return encode_keyframes(scenes, config.clip.shape, encoders.video).float()
+        keyframes = encode_keyframes(made.scenes, shape, codec).float()
+        clips = spoilt(made.video, config.seed, indices)
+        stretched = stretched_clip(codec, clips, keyframe_places(shape)).float()
+    return replace(made, keyframes=keyframes, stretched=stretched)
 
 
 def encode_stills(pixels: Pixels, codec: VideoVAE) -> Float[Tensor, "b c j h w"]:
@@ -249,7 +259,7 @@ def _write_shard(
             world=config.world,
         )
         if config.keyframes:
-            made = replace(made, keyframes=_encode_keyframes(made.scenes, config, encoders))
+            made = _with_keyframes(made, some, config, encoders)
         batches.append(made)
     whole = LatentBatch.joined(batches)
     path = shard_path(folder, shard)
@@ -260,7 +270,7 @@ def _write_shard(
         second = {name: value for part in parts for name, value in part.items()}
         write_tensors(lessons_path(path), second, {"count": len(indices)})
     if whole.keyframes is not None:
-        third = as_dtype({"keyframes": whole.keyframes}, torch.float16)
+        third = as_dtype({name: getattr(whole, name) for name in KEYFRAMES}, torch.float16)
         write_tensors(keyframes_path(path), third, {"count": len(indices)})
     write_atomic(path.with_suffix(".jsonl"), "".join(f"{line}\n" for line in lines).encode())
     tensors = as_dtype({name: getattr(whole, name) for name in LATENTS}, torch.float16)
@@ -325,7 +335,7 @@ def write_bucket_file(folder: Path, config: PrecomputeConfig) -> None:
     } | fingerprints(config.codecs)
     # Buckets from before these fields have none of them.
     if config.keyframes:
-        bucket["keyframes"] = True
+        bucket["keyframes"] = list(KEYFRAMES)
     if config.lessons:
         bucket["lessons"] = [list(pair) for pair in config.lessons]
     if config.looks:

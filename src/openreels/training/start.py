@@ -48,7 +48,7 @@ def _check_start(network: MMDiT, config: TrainConfig) -> None:
     """Refuse weights of another config than the run's."""
     start, model = network.config, config.model
     # What costs no parameters may change: when the tokens tell what is true, and keyframes.
-    same = ("keyframes", "truth_block", "audio_truth_block")
+    same = ("keyframes", "residual", "truth_block", "audio_truth_block")
     may_be_new = config.lora is None or NAMES in config.lora.whole
     same += ("num_tags",) if may_be_new and not start.num_tags else ()
     whole = HEARD_TRUTHS + SEEN_TRUTHS if config.lora is None else config.lora.whole

@@ -91,7 +91,8 @@ class MMDiTConfig:
     does; the gate starts at zero."""
     residual: float = 0.0
     """Standard deviation by which what is missing from the latents I is divided, where that, and
-    not the clip itself, is what noise becomes: a refiner. 0 is the clip itself. Ours."""
+    not the clip itself, is what noise becomes: a refiner's clip, or keyframes that are made beside
+    a clip (``conditioning.stretched``). 0 is the clip itself, or the keyframes. Ours."""
 
     def __post_init__(self) -> None:
         if self.width % self.num_heads:
