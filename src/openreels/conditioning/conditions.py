@@ -92,6 +92,11 @@ class Conditions:
     notes: tuple[str, ...] = ()
     """What was done to the inputs and should be told."""
 
+    @property
+    def in_context(self) -> bool:
+        """Whether anything stands before the clip: references, or the source of an edit."""
+        return self.references != Joint(None, None)
+
 
 def clip_and_keyframes(
     video: Tensor, conditions: Conditions

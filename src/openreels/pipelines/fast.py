@@ -227,9 +227,8 @@ def chosen_fast(
     if fast is None or request.mode != "fast":
         return None, ()
     knows_names = fast.network.config.num_tags >= base.config.num_tags
-    in_context = (conditions.references.video, conditions.references.audio) != (None, None)
     unseen = {
-        "references": in_context and not knows_names,
+        "references": conditions.in_context and not knows_names,
         "keyframes": conditions.keyframes is not None and not fast.network.config.keyframes,
     }
     asked = [*wishes_of(request, fast.distilled), *(name for name, used in unseen.items() if used)]

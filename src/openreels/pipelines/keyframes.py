@@ -140,8 +140,7 @@ def _can(components: Components, request: GenerationRequest, conditions: Conditi
     """Whether there is a base that makes keyframes under these conditions, and it is to."""
     if components.mmdit.config.keyframes:
         return request.joint_keyframes is not False
-    shown = (conditions.references.video, conditions.references.audio)
-    changes = components.keyframed is not None and shown == (None, None)
+    changes = components.keyframed is not None and not conditions.in_context
     return changes and bool(request.joint_keyframes)
 
 

@@ -149,5 +149,4 @@ def base_for(conditions: Conditions, base: MMDiT, referenced: MMDiT | None) -> M
     Returns:
         One of them.
     """
-    shown = (conditions.references.video, conditions.references.audio)
-    return base if referenced is None or shown == (None, None) else referenced
+    return base if referenced is None or not conditions.in_context else referenced
