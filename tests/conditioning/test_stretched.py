@@ -39,3 +39,11 @@ def test_it_looks_back_and_never_ahead(codec):
     torch.testing.assert_close(got, same)
     changed[:, :, 7] += 1
     assert not torch.equal(stretched_clip(codec, changed, (8,)), got[:, :, 1:])
+
+
+def test_half_products_of_the_codec_give_the_same_but_for_their_precision(codec):
+    clip = _clip(9)
+    whole = stretched_clip(codec, clip, (0, 8))
+    with torch.autocast("cpu", torch.bfloat16):
+        half = stretched_clip(codec, clip, (0, 8)).float()
+    assert (half - whole).square().mean() < 1e-2 * whole.var()

@@ -36,7 +36,7 @@ def stretched_clip(
     """
     made: list[Tensor] = []
     for place in places:
-        low = codec.decode(clip[:, :, max(0, place - LOOK_BACK) : place + 1])
+        low = codec.decode(clip[:, :, max(0, place - LOOK_BACK) : place + 1]).float()
         count = (len(keyframe_frames(place)) - 1) // TIME_FACTOR + 1
         height, width = (SPACE_FACTOR * side for side in low.shape[-2:])
         fine = [stretch_frames(one, height=height, width=width) for one in low[:, :, -count:]]
