@@ -30,7 +30,7 @@ from openreels.core.seeding import generator
 from openreels.diffusion.cache import continued
 from openreels.diffusion.guidance import Guidance, combine, follow
 from openreels.diffusion.lag import from_clock, lagging_level, velocity_on_clock
-from openreels.diffusion.path import clean_from_velocity
+from openreels.diffusion.path import clean_from_velocity, velocity_from_clean
 from openreels.diffusion.sample import Impose, Progress, hold_known, sample
 from openreels.diffusion.schedule import sampling_sigmas
 from openreels.diffusion.solvers import STEPPERS, Sample
@@ -160,6 +160,11 @@ def guided_denoiser(
     return denoise
 
 
+CLEAR = 0.1
+"""Noise level of a clip from which on what it lacks of its keyframes is made. On the way there
+their own level is near 1, as they lag; the last step of a short run is made in any case."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Beside:
     """What makes keyframes in step with a clip."""
@@ -184,7 +189,8 @@ def denoiser_beside(
     Clip and sound are what they are without keyframes. The other network reads both as they are at
     every noise level, and of its velocities those of the keyframes count. It is not guided: the
     clip that it follows is. Where it makes what the clip lacks, it sees the clip as far as it is
-    made at the size of the keyframes. Ours.
+    made at the size of the keyframes, and runs once that says enough (``CLEAR``): before, the clip
+    is taken to lack nothing. Ours.
 
     Args:
         components: Networks; the transformer makes clip and sound.
@@ -198,6 +204,7 @@ def denoiser_beside(
     alone, audio_lag = replace(conditions, keyframes=None), sampling.audio_lag
     own = guided_denoiser(components, alone, sampling.rule, audio_lag=audio_lag)
     other, lag = replace(components, mmdit=beside.network), beside.lag
+    last = float(sampling_sigmas(sampling.num_steps, shift=sampling.shift)[-2])
 
     def denoise(noisy: Sample, sigma: PerSample) -> Sample:
         if noisy.video is None:
@@ -213,6 +220,9 @@ def denoiser_beside(
         seen, known = Joint(join_cells(clip, keyframes), audio), conditions
         if velocity.video is None:
             raise ValueError("networks must give the picture that they are given, got none")
+        if beside.residual and float(sigma[0]) > max(CLEAR, last):
+            noise = lag * velocity_from_clean(keyframes, torch.zeros_like(keyframes), level.video)
+            return Joint(join_cells(velocity.video, noise), velocity.audio)
         if beside.residual:
             clean = clean_from_velocity(clip, velocity.video, sigma)
             known = with_stretched(conditions, clean, components.video_vae)

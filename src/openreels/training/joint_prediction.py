@@ -102,7 +102,7 @@ def keyframes_of(mixed: TrainConfig) -> TrainConfig:
             keyframes=1.0,
             window_share=0.1,
         ),
-        sigma=replace(mixed.sigma, shift=6.0, keyframe_lag=24.0),
+        sigma=replace(mixed.sigma, shift=6.0, keyframe_lag=1000.0),
         keyframe_weight=20.0,
         truth_weight=0.0,
         optim=replace(
