@@ -17,7 +17,7 @@ from openreels.stage.world import WorldSettings, sample_scene
 from openreels.training.batch import BatchMaker, TaskDraw
 from openreels.training.config import ClipConfig, ShardData, TaskConfig
 from openreels.training.dataset import ShardDataset
-from openreels.training.keyframes import encode_keyframes, keyframes_known, spoilt
+from openreels.training.keyframes import CleanKeyframes, encode_keyframes, keyframes_known, spoilt
 from openreels.training.loop import STATE_FILE, Limits, build_state, train
 from openreels.training.networks import load_frozen
 from openreels.training.precompute import precompute
@@ -206,10 +206,7 @@ def test_a_residual_is_what_the_clip_lacks_and_nothing_where_keyframes_are_given
     level = batch.sigma[:, None, None]
     expected = torch.where(wide, 0.0, 4 * (clean - stretched))
     torch.testing.assert_close(noisy - level * batch.keyframe_targets, expected)
-    without = replace(data.read(range(3)), stretched=None)
-    maker = BatchMaker(config=replace(changes, tasks=TaskConfig(keyframes=1.0)), encode_text=None)
-    draw = TaskDraw(names=("t2av",) * 3, video=True, sound=True, picture=False)
-    fine = maker._keyframes(without, draw, 0)
+    fine = CleanKeyframes(latents=latents.keyframes, stretched=None, residual=0.25)
     noise, sigma = torch.randn_like(fine.latents), torch.rand(3)
     known = torch.zeros(3, 2, 8, 8, dtype=torch.bool)
     with pytest.raises(ValueError, match="got none of them"):
