@@ -24,7 +24,8 @@ from openreels.stage.render import render_video
 from openreels.stage.scene import Scene
 
 LATENT_NOISE = 0.3
-"""Largest standard deviation of the noise on clips that keyframes begin from."""
+"""Largest standard deviation of the noise on latents of clips that keyframes or a refiner begin
+from, as a base errs."""
 
 
 def encode_keyframes(

@@ -30,6 +30,7 @@ from openreels.stage.render import render_video
 from openreels.stage.sample import settings_for
 from openreels.stage.scene import Scene
 from openreels.stage.world import WorldSettings, sample_scene
+from openreels.training.keyframes import LATENT_NOISE
 from openreels.training.networks import fingerprint, load_frozen
 from openreels.training.precompute import missing_shards, shard_path
 from openreels.training.refiner_config import RefinerPairsConfig
@@ -48,8 +49,6 @@ DAMAGES: tuple[tuple[Damage, float], ...] = (
     ("blurred", 0.2),
 )
 """How often. Not given by the paper: ours."""
-LATENT_NOISE = 0.3
-"""Largest standard deviation of the noise on latents."""
 GRAIN = 4 / 127.5
 """Largest standard deviation of the grain."""
 BLUR_PX = 0.8
